@@ -1,0 +1,5 @@
+"""The model services of SteerScope, one package each, and the shell they share (`services.serving`)."""
+
+from services import _torchvision
+
+_torchvision.install()
