@@ -1,0 +1,1 @@
+"""The CLIP scorer: unit-length embeddings of texts and images."""

@@ -1,0 +1,1 @@
+"""The text-to-image generator: positives for the activation and AUROC scores."""

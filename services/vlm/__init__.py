@@ -1,0 +1,1 @@
+"""The intervened vision-language model: explanations from steered images, and plain completions."""
