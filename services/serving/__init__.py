@@ -1,1 +1,1 @@
-"""The shell every model service wears: spec, codec, server, batcher, admission, health, metrics, drain, safe images, client."""
+"""The shell every model service wears: spec, codec, server, batcher, admission, health, metrics, drain, client."""

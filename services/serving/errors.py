@@ -1,0 +1,39 @@
+"""The faults that a served model or the shell may raise, each with its gRPC status (SERVING §1)."""
+
+import grpc
+
+
+class ServingError(Exception):
+    """Base: `status` is what the caller gets; the message must be safe to show to the caller."""
+
+    status = grpc.StatusCode.INTERNAL
+
+
+class InvalidInputError(ServingError):
+    """A bad tensor, image, prompt or parameter. The message names it, the rule and the remedy."""
+
+    status = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class UnknownModelError(ServingError):
+    """The service has no model (or version) of that name."""
+
+    status = grpc.StatusCode.NOT_FOUND
+
+
+class OverloadedError(ServingError):
+    """The queue is full, or the device's memory is; the caller may try again after a pause."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class ExpiredError(ServingError):
+    """The request's deadline passed before it was computed."""
+
+    status = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class UnavailableError(ServingError):
+    """The server drains, is not ready yet, or lost its device."""
+
+    status = grpc.StatusCode.UNAVAILABLE
