@@ -1,0 +1,1 @@
+"""The Jobs API: typed protobuf (`jobs.proto`, `results.proto`) and the code generated from it (`make protos`)."""
