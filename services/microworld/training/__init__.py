@@ -1,0 +1,1 @@
+"""The recipe: one trainer per model, run by `python -m services.microworld.training`."""
