@@ -1,0 +1,71 @@
+# The commands of the house. `make demo` and `make test` are the two that a newcomer needs; both make the environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FEATURES ?= 64
+OUT ?= out/demo
+
+# Two torch processes with two threads each crawl on a small machine: one thread each, more by replicas.
+export OMP_NUM_THREADS ?= 1
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+# uv does not read pip's settings: hand them on (a folder with a CPU torch wheel, say).
+PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test up lint format bench protos lock zoo screenshot clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+env: $(VENV)/.ready ## make the Python environment (done by the others when needed)
+
+$(VENV)/.ready: requirements.lock pyproject.toml deploy/build-constraints.txt
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 13); \
+	  sys.exit(None if ok else "SteerScope needs Python 3.11 or 3.12, this is " + sys.version.split()[0] + ": make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@
+
+demo: env ## the main job on the embedded default: FEATURES=n or all, OUT=folder
+	$(BIN)/steerscope demo --features $(FEATURES) --out $(OUT)
+
+test: env ## all tests: unit, integration, conformance
+	$(BIN)/python -m pytest tests/unit tests/integration tests/conformance
+
+up: env ## Redis, the five services, a worker and the API on this machine, until Ctrl-C
+	$(BIN)/steerscope up
+
+lint: env ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy services orchestrator protos tests
+
+format: env ## put the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: env ## ratios measured side by side, printed as a table
+	$(BIN)/python -m tests.bench
+
+protos: env ## generate the protobuf code again
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \
+	  --mypy_out=. --mypy_grpc_out=. protos/v1/results.proto protos/v1/jobs.proto
+
+lock: env ## resolve the dependencies again (torch without a local version: the same line serves CPU and CUDA)
+	$(UV) pip compile --quiet pyproject.toml --all-extras --python-version 3.11 --no-emit-find-links \
+	  --custom-compile-command "make lock" -o requirements.lock
+	sed -i -E 's/^(torch==[0-9.]+)\+cpu/\1/; /^ *# .*\/wheels/d' requirements.lock
+
+zoo: env ## retrain every model of the microworld from scratch (about 90 minutes on two cores)
+	$(BIN)/python -m services.microworld.training all
+
+screenshot: env ## picture of the last demo's report for the README (needs chromium)
+	$(BIN)/python docs/screenshot.py $(OUT)/report.html docs/report.png
+
+clean: ## remove what runs leave behind
+	rm -rf out .steerscope .mypy_cache .ruff_cache .pytest_cache .hypothesis
