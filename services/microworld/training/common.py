@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +75,7 @@ class Optimizers:
 
     def step(self, loss: Tensor, factor: float, clip: float = 1.0) -> None:
         """Back-propagate, clip the gradient's norm, step with the learning rates times `factor`, clear gradients."""
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, clip)
         for optimizer, base in zip(self._optimizers, self._base, strict=True):
             optimizer.param_groups[0]["lr"] = base * factor
@@ -124,7 +123,7 @@ def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             target = folder / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
+            path.replace(target)
 
 
 def bfloat16_state(module: nn.Module) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The drawn world: vocabulary, concepts, scenes, pixels, truth and highlights (numpy only)."""
 
 from .concepts import KINDS, Concept, all_concepts, make, parse, sample
-from .highlight import HighlightedSets, apply_heatmap, apply_mask, highlighted_sets
+from .highlight import HighlightedSets, Mode, apply_heatmap, apply_mask, highlighted_sets
 from .layout import MIXED, NONE, Scenes, add_micro, place_object, tile
 from .render import TILED, Rendered, render
 from .scenes import captions, elements, random_scenes, scenes_with
@@ -40,6 +40,7 @@ __all__ = [
     "WORDS",
     "Concept",
     "HighlightedSets",
+    "Mode",
     "Rendered",
     "Scenes",
     "add_micro",
