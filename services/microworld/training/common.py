@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from services.microworld.seeds import generator
+
 WEIGHTS = Path(__file__).parents[1] / "weights"
 SAVE_EVERY = 300  # steps between saves of unfinished weights
 
@@ -27,7 +29,7 @@ def prepare(seed: int) -> np.random.Generator:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.manual_seed(seed)
-    return np.random.default_rng(np.random.SeedSequence([seed, 0x7261696E]))  # never the seed of an image set
+    return generator("train", seed)
 
 
 def to_pixels(images: NDArray[np.float32]) -> Tensor:

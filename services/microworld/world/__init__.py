@@ -1,6 +1,6 @@
 """The drawn world: vocabulary, concepts, scenes, pixels, truth and highlights (numpy only)."""
 
-from .concepts import KINDS, Concept, all_concepts, make, parse, sample
+from .concepts import KINDS, Concept, all_concepts, attributes, make, parse, sample
 from .highlight import HighlightedSets, Mode, apply_heatmap, apply_mask, highlighted_sets
 from .layout import MIXED, NONE, Scenes, add_micro, place_object, tile
 from .render import TILED, Rendered, render
@@ -47,6 +47,7 @@ __all__ = [
     "all_concepts",
     "apply_heatmap",
     "apply_mask",
+    "attributes",
     "captions",
     "concept_mask",
     "elements",

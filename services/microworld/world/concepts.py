@@ -112,16 +112,32 @@ _TEXTURE_WORDS: Final = {name.split()[0]: i for i, name in enumerate(TEXTURES) i
 _SHAPE_WORDS: Final = {word: i for i, s in enumerate(SHAPES) for word in (s, f"{s}s", f"{s}es")}
 
 
-def parse(text: str) -> Concept | None:
-    """The concept that a text names: its first colour, shape and texture, in any order and case.
-
-    A pattern needs the word; "blank" or a bare "white" is a blank area. None if the text names nothing of the world.
-    """
+def _named(text: str) -> tuple[list[str], int | None, int | None, int | None]:
+    """A text's words and the first colour, shape and texture in it, in any order and case."""
     words = re.findall(r"[a-z]+", text.lower())
     color = next((COLORS.index(w) for w in words if w in COLORS), None)
     shape = next((_SHAPE_WORDS[w] for w in words if w in _SHAPE_WORDS), None)
     texture = next((_TEXTURE_WORDS[w] for w in words if w in _TEXTURE_WORDS), None)
+    return words, color, shape, texture
+
+
+def attributes(text: str) -> dict[str, str]:
+    """What a text names, per family: {"color": "red", "shape": "star"}; only the families that it names."""
+    _, color, shape, texture = _named(text)
+    named = {
+        "color": None if color is None else COLORS[color],
+        "shape": None if shape is None else SHAPES[shape],
+        "texture": None if texture is None else TEXTURES[texture],
+    }
+    return {family: word for family, word in named.items() if word is not None}
+
+
+def parse(text: str) -> Concept | None:
+    """The concept that a text names: its first colour, shape and texture.
+
+    A pattern needs the word; "blank" or a bare "white" is a blank area. None if the text names nothing of the world.
+    """
+    words, color, shape, texture = _named(text)
     if color is None and shape is None and texture is None:
         return Concept("blank") if {"blank", COLOR_WORDS[WHITE]} & set(words) else None
-    pattern = bool({"pattern", "patterns"} & set(words))
-    return make(color, shape, texture, pattern=pattern)
+    return make(color, shape, texture, pattern=bool({"pattern", "patterns"} & set(words)))
