@@ -1,0 +1,30 @@
+"""Gemma 3 (4B, 12B, 27B and the microworld's): a SigLIP tower without CLS, pooled to `mm_tokens_per_image` tokens."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from services.subject.base import Subject
+from services.subject.registry import register
+
+
+@register("gemma3")
+class Gemma3Subject(Subject):
+    """`Gemma3ForConditionalGeneration`."""
+
+    processor_options: ClassVar[Mapping[str, Any]] = {"do_pan_and_scan": False}
+    block_arguments: ClassVar[Mapping[str, Any]] = {"attention_mask": None}
+
+    @classmethod
+    def tower_of(cls, vlm: Any) -> Any:
+        return vlm.model.vision_tower
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        side = self.tower.config.image_size // self.tower.config.patch_size
+        return side, side
+
+    def finish(self, h: Tensor) -> Tensor:
+        features: Tensor = self.vlm.model.multi_modal_projector(self.tower.post_layernorm(h))
+        return features

@@ -1,0 +1,36 @@
+"""From decoded pictures to what a vision encoder eats."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import AutoImageProcessor
+
+from services.subject.base import Subject
+
+
+class Preprocessor:
+    """The checkpoint's own image processor, told to squash every image to one square (METHOD §2)."""
+
+    def __init__(self, image_processor: Any, family: type[Subject]) -> None:
+        self._processor = image_processor
+        self._options = dict(family.processor_options)
+
+    @classmethod
+    def load(cls, path: str, family: type[Subject]) -> "Preprocessor":
+        """From a checkpoint's folder or hub id."""
+        return cls(AutoImageProcessor.from_pretrained(path), family)
+
+    def __call__(self, images: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+        """Pixels uint8 [h, w, 3] of any sizes to one normalised float tensor [n, 3, height, width] on the CPU."""
+        batch = self._processor(
+            images=[torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))) for image in images],
+            input_data_format="channels_first",
+            return_tensors="pt",
+            **self._options,
+        )
+        pixels: Tensor = batch["pixel_values"]
+        return pixels
