@@ -37,3 +37,24 @@ class UnavailableError(ServingError):
     """The server drains, is not ready yet, or lost its device."""
 
     status = grpc.StatusCode.UNAVAILABLE
+
+
+class CancelledError(ServingError):
+    """The caller gave the request up."""
+
+    status = grpc.StatusCode.CANCELLED
+
+
+class DeviceLostError(UnavailableError):
+    """The accelerator is in a state that only a new process can mend; the service answers and exits."""
+
+
+_BY_STATUS: dict[grpc.StatusCode, type[ServingError]] = {
+    error.status: error
+    for error in (InvalidInputError, UnknownModelError, OverloadedError, ExpiredError, UnavailableError, CancelledError)
+}
+
+
+def error_of(status: grpc.StatusCode) -> type[ServingError]:
+    """The error that a caller raises for a status; the base class for those that tell it nothing."""
+    return _BY_STATUS.get(status, ServingError)
