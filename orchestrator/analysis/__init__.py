@@ -1,0 +1,1 @@
+"""From finished features to what people read: tables, coverage, the judge's verdict, the summary and the report."""

@@ -1,0 +1,63 @@
+"""FeatureResults as one table, a row per (job, feature, variant), joined by these keys and never by position."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from protos.v1.results_pb2 import FeatureResult, VariantResult
+
+KEYS = ["job", "feature", "variant"]
+SCORES = ("iou", "clip", "synthetic_activation", "auroc", "oracle_iou", "oracle_auroc")
+JUDGES = ("learned", "oracle")
+_TEXT_COLUMNS = ["outcome", "reason", "text", "raw_text", "tokens", "logprob", "truncated"]
+_WRITERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
+
+
+def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
+    """A row per feature and variant.
+
+    Columns: the keys; alive, frequency; outcome, reason, text, raw_text, tokens, logprob, truncated; per score
+    `<score>` (NaN where it has no value) and `<score>_outcome`; per judge `<judge>_activations`, S of each
+    generated image.
+    """
+    rows = [_row(result, variant, job) for result in results for variant in result.variants]
+    columns = [*KEYS, "alive", "frequency", *_TEXT_COLUMNS]
+    columns += [column for score in SCORES for column in (score, f"{score}_outcome")]
+    columns += [f"{judge}_activations" for judge in JUDGES]
+    frame = pd.DataFrame(rows, columns=columns)
+    if frame.duplicated(KEYS).any():
+        raise ValueError(f"job {job}: a feature has two results for one variant; results must be unique by {KEYS}")
+    return frame.sort_values(KEYS, ignore_index=True)
+
+
+def _row(result: FeatureResult, variant: VariantResult, job: str) -> dict[str, object]:
+    row: dict[str, object] = {
+        "job": job,
+        "feature": result.feature,
+        "variant": variant.variant,
+        "alive": result.alive,
+        "frequency": result.frequency,
+    }
+    for column in _TEXT_COLUMNS:
+        missing = column == "logprob" and not variant.HasField("logprob")
+        row[column] = None if missing else getattr(variant, column)
+    for name, score in variant.scores.items():
+        row[name] = score.value if score.HasField("value") else None
+        row[f"{name}_outcome"] = score.outcome
+    for judge, images in variant.generated.items():
+        row[f"{judge}_activations"] = list(images.activations)
+    return row
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write as .parquet, .jsonl or .csv, by the file's suffix. Raises ValueError for another suffix."""
+    match _WRITERS.get(path.suffix):
+        case "parquet":
+            frame.to_parquet(path, index=False)
+        case "csv":
+            frame.to_csv(path, index=False)
+        case "jsonl":
+            frame.to_json(path, orient="records", lines=True)
+        case _:
+            raise ValueError(f"{path.name}: the suffix says the format and must be one of {', '.join(_WRITERS)}")

@@ -1,0 +1,60 @@
+"""Are the texts right? Attribute recall and precision against a known truth, where the profile names a judge."""
+
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import pandas as pd
+
+Attributes = Mapping[str, str]
+
+
+class Judge(Protocol):
+    """Knows what features truly respond to and what a text names (a world with truth; the profile's `judge`)."""
+
+    def interpretable(self) -> Sequence[int]:
+        """Features with at least one true attribute."""
+        ...
+
+    def truth_texts(self) -> Mapping[int, str]:
+        """A text made from the true attributes of each interpretable feature."""
+        ...
+
+    def attributes(self, text: str) -> Attributes:
+        """What a text names, e.g. {"color": "red", "shape": "star"}."""
+        ...
+
+    def true_attributes(self, feature: int) -> Attributes:
+        """What the feature responds to, in the same terms."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Recall = true attributes named / true attributes; precision = named attributes that are true / named.
+
+    Counted over all judged texts together; None where nothing was to be counted.
+    """
+
+    recall: float | None
+    precision: float | None
+
+
+def load_judge(dotted: str | None) -> Judge | None:
+    """The judge that a profile names as `package.module:Class`, or None. Raises ImportError or AttributeError."""
+    return None if dotted is None else cast(Judge, pkgutil.resolve_name(dotted)())
+
+
+def verdict(frame: pd.DataFrame, judge: Judge) -> Verdict:
+    """Judge the texts of one variant's rows, interpretable features only; an empty text names nothing."""
+    known = set(judge.interpretable())
+    named = true = hits = 0
+    for feature, text in zip(frame["feature"], frame["text"], strict=True):
+        if feature not in known:
+            continue
+        truth, said = judge.true_attributes(feature), judge.attributes(text or "")
+        true += len(truth)
+        named += len(said)
+        hits += sum(said.get(family) == word for family, word in truth.items())
+    return Verdict(recall=hits / true if true else None, precision=hits / named if named else None)

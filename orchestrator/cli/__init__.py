@@ -1,0 +1,5 @@
+"""The command line: `steerscope …`."""
+
+from orchestrator.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,33 @@
+"""Where the API is: `--api`, else STEERSCOPE_API, else what `steerscope up` wrote, else the default port."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.client import JobsClient
+from orchestrator.local.stack import DEFAULT_PORTS, LOOPBACK, Addresses
+
+Api = Annotated[
+    str | None,
+    typer.Option("--api", envvar="STEERSCOPE_API", help="HOST:PORT of the Jobs API [default: what `up` started here]."),
+]
+Home = Annotated[
+    Path,
+    typer.Option("--home", envvar="STEERSCOPE_HOME", help="Folder of this machine's stack: artifacts, images, logs."),
+]
+DEFAULT_HOME = Path(".steerscope")
+
+
+def find_api(api: str | None, home: Path | None = None) -> str:
+    """The address to use, in the order above."""
+    if api:
+        return api
+    running = Addresses.read(home or Path(os.environ.get("STEERSCOPE_HOME", DEFAULT_HOME)))
+    return running.api if running else f"{LOOPBACK}:{DEFAULT_PORTS['api']}"
+
+
+def connect(api: str | None, home: Path | None = None) -> JobsClient:
+    """A client of the API. Whether it answers shows at the first call."""
+    return JobsClient(find_api(api, home))

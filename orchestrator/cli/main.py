@@ -1,0 +1,45 @@
+"""The `steerscope` program: its commands, and one place where every error becomes one clear line."""
+
+import logging
+import sys
+
+import typer
+
+from orchestrator.cli import cancel, demo, explain, index, report, results, status, submit, up, watch
+from orchestrator.cli.console import CommandError, err
+from orchestrator.client import JobsError
+from orchestrator.local.redis import NoRedisError
+from orchestrator.local.supervisor import StackError
+from services.serving.profile import ProfileError
+
+app = typer.Typer(
+    help="Name the features inside a vision encoder by steering them, and score every name.",
+    epilog="Start with `steerscope up` in one terminal; in another `steerscope index`, then "
+    "`steerscope submit --sample 16 --watch`.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for command in (up, index, submit, watch, results, explain, cancel, status, report, demo):
+    name = command.__name__.rsplit(".", 1)[-1]
+    app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
+
+_ERRORS = (CommandError, JobsError, StackError, NoRedisError, ProfileError)
+
+
+def main() -> None:
+    """Run the program; a known fault is one line on standard error and exit code 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except _ERRORS as error:
+        err.print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,55 @@
+"""`steerscope results`: the explanations and scores of a job, as a table or a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from orchestrator.analysis.frame import SCORES, to_frame, write_frame
+from orchestrator.analysis.report.columns import SCORE_LABELS, figure
+from orchestrator.cli.connect import Api, connect
+from orchestrator.cli.console import CommandError, err, out
+from protos.v1.results_pb2 import FeatureResult, VariantResult
+
+EXAMPLE = "steerscope results 3f2a9c -o results.parquet"
+
+
+def results(
+    job: Annotated[str, typer.Argument(help="Job id.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to a .parquet, .jsonl or .csv file instead.")
+    ] = None,
+    feature: Annotated[list[int] | None, typer.Option(help="Only these features.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these variants.")] = None,
+    api: Api = None,
+) -> None:
+    """Show or save what a job found so far, by feature and variant."""
+    with connect(api) as client:
+        found = list(client.results(job, features=feature or (), variants=variant or ()))
+    if output is None:
+        out.print(results_table(found))
+        return
+    try:
+        write_frame(to_frame(found, job), output)
+    except ValueError as error:
+        raise CommandError(f"output: {error}") from error
+    err.print(f"{len(found)} features written to {output}")
+
+
+def results_table(found: list[FeatureResult]) -> Table:
+    """A row per feature and variant, with the scores that any of them has."""
+    rows = [(result, variant) for result in found for variant in result.variants]
+    scores = [name for name in SCORES if any(name in variant.scores for _, variant in rows)]
+    table = Table("feature", "variant", "explanation", *(SCORE_LABELS.get(name, name) for name in scores))
+    for result, variant in rows:
+        text = variant.text or f"[red]{variant.outcome}[/] {variant.reason}"
+        table.add_row(str(result.feature), variant.variant, text, *(_figure(variant, name) for name in scores))
+    return table
+
+
+def _figure(variant: VariantResult, name: str) -> str:
+    if name not in variant.scores:
+        return "–"
+    score = variant.scores[name]
+    return figure(score.value) if score.HasField("value") else f"[yellow]{score.outcome}[/]"

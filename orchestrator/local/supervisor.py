@@ -1,0 +1,145 @@
+"""Starts a stack in order, keeps it running, and stops it in order: nobody loses a call that was accepted."""
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from orchestrator.local.health import is_serving
+from orchestrator.local.process import Process
+from orchestrator.local.stack import Part, Stack
+
+log = logging.getLogger(__name__)
+Report = Callable[[str, str], None]  # (part, "starting" | "ready" | "restarted" | "stopping" | "stopped")
+
+_READY_SECONDS = 600.0  # loading large weights from a cold disk
+_DRAIN_SECONDS = 60.0
+_POLL_SECONDS = 0.25
+_RESTARTS_PER_MINUTE = 5
+
+
+class StackError(RuntimeError):
+    """A part did not start or keeps dying; the message ends with the tail of its log."""
+
+
+class Supervisor:
+    """Runs the parts of a stack as child processes; a context manager that stops them on the way out."""
+
+    def __init__(self, stack: Stack, report: Report, prepare_images: Callable[[Path], None] | None = None) -> None:
+        self.stack = stack
+        self._report = report
+        self._prepare_images = prepare_images
+        self._processes: dict[str, Process] = {}
+        self._restarts: dict[str, list[float]] = {}
+
+    def __enter__(self) -> "Supervisor":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Redis, then services beside the image sets, then oracles, API and worker. Raises StackError."""
+        redis = self.stack.redis()
+        if redis:
+            self._launch([redis])
+        services = list(self.stack.services())
+        self._launch(services)
+        self._await_redis()
+        if self._prepare_images:
+            self._prepare_images(self.stack.images)
+        rest = [*self.stack.oracles(), *self.stack.orchestrators()]
+        self._launch(rest)
+        self._await_ready([*services, *rest])
+        self.stack.addresses.write(self.stack.home)
+
+    def watch(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Stay until `until()`; a part that dies is started again. Raises StackError if it keeps dying."""
+        while not until():
+            self.revive()
+            time.sleep(_POLL_SECONDS)
+
+    def revive(self) -> None:
+        """Start every ended part again."""
+        for name, process in self._processes.items():
+            if process.running:
+                continue
+            recent = [moment for moment in self._restarts.get(name, []) if time.monotonic() - moment < 60]
+            if len(recent) >= _RESTARTS_PER_MINUTE:
+                raise self._dead(process)
+            self._restarts[name] = [*recent, time.monotonic()]
+            log.warning("%s ended with code %s and is started again", name, process.exit_code)
+            process.start()
+            self._report(name, "restarted")
+
+    def stop(self) -> None:
+        """Worker and API drain first, then the services, Redis last."""
+        self.stack.addresses.forget(self.stack.home)
+        order = sorted(self._processes, key=lambda name: (name == "redis", name not in ("worker", "api")))
+        for group in (["worker", "api"], [n for n in order if n not in ("worker", "api", "redis")], ["redis"]):
+            present = [self._processes[name] for name in group if name in self._processes]
+            for process in present:
+                process.terminate()
+            for process in present:
+                process.wait(_DRAIN_SECONDS)
+                self._report(process.spec.name, "stopped")
+        self._processes.clear()
+
+    def process(self, name: str) -> Process:
+        """The running part `name`. Raises KeyError."""
+        return self._processes[name]
+
+    def _launch(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            process = Process(part.spec, self.stack.home / "logs")
+            process.start()
+            self._processes[part.spec.name] = process
+            self._report(part.spec.name, "starting")
+
+    def _await_redis(self) -> None:
+        place = urlsplit(self.stack.addresses.redis_url)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self._fail_if_dead()
+            try:
+                socket.create_connection((place.hostname or "127.0.0.1", place.port or 6379), timeout=1).close()
+            except OSError:
+                time.sleep(_POLL_SECONDS)
+                continue
+            self._report("redis", "ready")
+            return
+        raise StackError(f"no Redis answers at {self.stack.addresses.redis_url}: start it, or give another --redis-url")
+
+    def _await_ready(self, parts: Sequence[Part]) -> None:
+        waiting = {part.spec.name: part.address for part in parts}
+        deadline = time.monotonic() + _READY_SECONDS
+        while waiting:
+            self._fail_if_dead()
+            for name, address in list(waiting.items()):
+                if address is None or is_serving(address):
+                    del waiting[name]
+                    self._report(name, "ready")
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"not ready after {_READY_SECONDS:.0f} s: {', '.join(waiting)}; see {self.stack.home}/logs"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _fail_if_dead(self) -> None:
+        for process in self._processes.values():
+            if not process.running:
+                raise self._dead(process)
+
+    @staticmethod
+    def _dead(process: Process) -> StackError:
+        tail = process.log_tail()
+        return StackError(
+            f"{process.spec.name} ended with code {process.exit_code}; the end of {process.log_file}:\n{tail}"
+        )
