@@ -23,7 +23,7 @@ def subject_of(vlm: Any, layer: int) -> Subject:
     return family(family.tower_of(vlm), layer, vlm)
 
 
-def load_cut_tower(path: str, layer: int, *, device: str, dtype: torch.dtype, attention: str) -> Subject:
+def load_cut_tower(path: str, layer: int, *, device: torch.device, dtype: torch.dtype, attention: str) -> Subject:
     """The subject without anything behind block `layer`: no later block, no language model is read or held.
 
     `attention` is transformers' name (`sdpa`, `eager`, …). Raises ValueError: unknown family, bad layer,

@@ -23,7 +23,7 @@ def pixels(checkpoint):
 
 
 def cut_tower(checkpoint, layer=tiny.LAYER):
-    return load_cut_tower(str(checkpoint), layer, device="cpu", dtype=torch.float32, attention="sdpa")
+    return load_cut_tower(str(checkpoint), layer, device=torch.device("cpu"), dtype=torch.float32, attention="sdpa")
 
 
 @pytest.mark.parametrize("layer", range(tiny.BLOCKS))

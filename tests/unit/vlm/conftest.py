@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-import services  # noqa: F401  installs the torchvision shim before anything imports torchvision
 from tests.unit.subject import tiny
 
 

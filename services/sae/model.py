@@ -1,0 +1,146 @@
+"""The four models of the sae service: `features`, `score`, `maps`, `index`."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from services.sae.checkpoint import SaeCheckpoint
+from services.sae.encoder import ImageEncoder
+from services.sae.reading import activation_maps, find_hits, image_scores, join_hits
+from services.sae.spec import (
+    FEATURES,
+    INDEX,
+    MAPS,
+    SCORE,
+    FeatureInfo,
+    FeatureRow,
+    IndexHits,
+    IndexQuery,
+    MapRow,
+    Maps,
+    ScoreRow,
+    Scores,
+)
+from services.serving.errors import InvalidInputError
+from services.serving.images import decode, to_ppm
+from services.serving.model import Parameters, ServedModel
+
+_GRAY = np.full((64, 64, 3), 128, np.uint8)
+
+
+class FeaturesModel(ServedModel[FeatureRow, FeatureInfo]):
+    """Directions and liveliness, from the checkpoint alone."""
+
+    spec = FEATURES
+
+    def __init__(self, checkpoint: SaeCheckpoint, version: str, facts: Mapping[str, str]) -> None:
+        self.version, self.facts = version, facts
+        self._directions = checkpoint.directions.numpy()
+        self._norms = np.linalg.norm(self._directions, axis=1)
+        self._frequency = checkpoint.frequency.numpy()
+
+    def run(self, rows: Sequence[FeatureRow], parameters: Parameters) -> list[FeatureInfo]:
+        ids = _checked_ids(np.array([row.feature for row in rows]), len(self._directions), "FEATURE")
+        return [
+            FeatureInfo(
+                self._directions[i], float(self._norms[i]), float(self._frequency[i]), bool(self._frequency[i] > 0)
+            )
+            for i in ids
+        ]
+
+
+class ScoreModel(ServedModel[ScoreRow, Scores]):
+    """S of an image for all features (Eq. 3)."""
+
+    spec = SCORE
+
+    def __init__(self, encoder: ImageEncoder, version: str, facts: Mapping[str, str]) -> None:
+        self.version, self.facts, self._encoder = version, facts, encoder
+
+    def run(self, rows: Sequence[ScoreRow], parameters: Parameters) -> list[Scores]:
+        reduce = str(parameters["reduce"])
+        passes = self._encoder.passes([row.image for row in rows])
+        return [Scores(row) for codes in passes for row in image_scores(codes, reduce).cpu().numpy()]
+
+    def warm_up(self) -> Iterable[Sequence[ScoreRow]]:
+        yield [ScoreRow(decode(to_ppm(_GRAY)))]
+
+
+class MapsModel(ServedModel[MapRow, Maps]):
+    """Activation maps of chosen features."""
+
+    spec = MAPS
+
+    def __init__(self, encoder: ImageEncoder, size: int, version: str, facts: Mapping[str, str]) -> None:
+        self.version, self.facts = version, facts
+        self._encoder, self._size = encoder, size
+
+    def bucket(self, row: MapRow, parameters: Parameters) -> Hashable:
+        return len(row.features)
+
+    def run(self, rows: Sequence[MapRow], parameters: Parameters) -> list[Maps]:
+        ids = _checked_ids(np.stack([row.features for row in rows]), self._size, "FEATURES")
+        if ids.shape[1] == 0:
+            raise InvalidInputError("FEATURES is empty; name at least one feature")
+        features = torch.from_numpy(ids)
+        maps, start = [], 0
+        for codes in self._encoder.passes([row.image for row in rows]):
+            wanted = features[start : start + len(codes.value)].to(codes.value.device)
+            maps += [Maps(one) for one in activation_maps(codes, wanted).cpu().numpy()]
+            start += len(codes.value)
+        return maps
+
+    def warm_up(self) -> Iterable[Sequence[MapRow]]:
+        yield [MapRow(decode(to_ppm(_GRAY)), np.zeros(1, np.int64))]
+
+
+class IndexModel(ServedModel[IndexQuery, IndexHits]):
+    """The pairs above thresholds, with sparse maps; a request is one row."""
+
+    spec = INDEX
+
+    def __init__(self, encoder: ImageEncoder, size: int, version: str, facts: Mapping[str, str]) -> None:
+        self.version, self.facts = version, facts
+        self._encoder, self._size = encoder, size
+
+    def run(self, rows: Sequence[IndexQuery], parameters: Parameters) -> list[IndexHits]:
+        return [self._hits(row, str(parameters["reduce"])) for row in rows]
+
+    def warm_up(self) -> Iterable[Sequence[IndexQuery]]:
+        yield [IndexQuery((decode(to_ppm(_GRAY)),), np.zeros(self._size, np.float32))]
+
+    def _hits(self, query: IndexQuery, reduce: str) -> IndexHits:
+        self._check(query)
+        parts, sizes = [], []
+        for codes in self._encoder.passes(query.images):
+            thresholds = torch.tensor(query.thresholds, dtype=torch.float32, device=codes.value.device)
+            parts.append(find_hits(codes, thresholds, reduce))
+            sizes.append(len(codes.value))
+        hits = join_hits(parts, sizes)
+        return IndexHits(
+            image=hits.image.cpu().numpy().astype(np.int32),
+            feature=hits.feature.cpu().numpy().astype(np.int32),
+            score=hits.score.cpu().numpy(),
+            offset=hits.offset.cpu().numpy(),
+            position=hits.position.cpu().numpy().astype(np.int32),
+            value=hits.value.cpu().numpy(),
+        )
+
+    def _check(self, query: IndexQuery) -> None:
+        if not query.images:
+            raise InvalidInputError("IMAGES is empty; send at least one image")
+        if query.thresholds.shape != (self._size,):
+            raise InvalidInputError(
+                f"THRESHOLDS has shape {list(query.thresholds.shape)}; it must be [{self._size}], one per feature"
+            )
+        if not (query.thresholds >= 0).all():
+            raise InvalidInputError("THRESHOLDS holds values below 0 or NaN; give 0 to keep every pair that fires")
+
+
+def _checked_ids(ids: np.ndarray, size: int, name: str) -> np.ndarray:
+    """Feature ids as int64. Raises InvalidInputError naming the first that is out of range."""
+    bad = ids[(ids < 0) | (ids >= size)]
+    if bad.size:
+        raise InvalidInputError(f"{name} {int(bad.flat[0])} is no feature of this SAE; ids run from 0 to {size - 1}")
+    return ids.astype(np.int64)
