@@ -1,4 +1,4 @@
-"""`python -m services.microworld.training`: train the zoo from scratch and write it to `services/microworld/weights`."""
+"""`python -m services.microworld.training`: train the zoo from scratch into `services/microworld/weights`."""
 
 from __future__ import annotations
 

@@ -125,6 +125,7 @@ def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             target = folder / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o644)  # safetensors writes for the owner only
             path.replace(target)
 
 

@@ -86,7 +86,7 @@ def _loss(sae: TopK, z: Tensor, silent: Tensor) -> tuple[Tensor, Tensor]:
     return loss, (codes > 0).any(0)
 
 
-def fit(z: Tensor, steps: int, features: int = FEATURES, kept: int = KEPT) -> TopK:
+def fit(z: Tensor, steps: int, *, features: int = FEATURES, kept: int = KEPT, batch: int = BATCH) -> TopK:
     """Train on residuals z [n, d]; they are scaled by 1/sqrt(E|z|^2) and the factor is folded back."""
     scale = float(z.square().sum(-1).mean().sqrt())
     sae = TopK(z.shape[1], features, kept)
@@ -96,7 +96,7 @@ def fit(z: Tensor, steps: int, features: int = FEATURES, kept: int = KEPT) -> To
     progress = common.Progress(steps, "sae")
     for step in progress:
         optimizer.param_groups[0]["lr"] = LR * min(1.0, (step + 1) / 50, max(0.02, (steps - step) / (0.3 * steps)))
-        loss, fired = _loss(sae, z[torch.randint(0, len(z), (BATCH,))] / scale, silent)
+        loss, fired = _loss(sae, z[torch.randint(0, len(z), (batch,))] / scale, silent)
         silent = torch.where(fired, 0.0, silent + 1)
         optimizer.zero_grad()
         loss.backward()
