@@ -49,7 +49,7 @@ def test_the_chat_template_gives_the_tokens_of_training(saved, name, images):
 def test_ids_of_words_are_fixed():
     """Weights depend on them: a change of the vocabulary needs a new training."""
     assert processor.word_ids("a red star pattern , blank area.") == (9, 41, 47, 39, 7, 13, 10, 8)
-    assert processor.decode([42, 51, processor.EOS, 40]) == "red star"
+    assert processor.decode([41, 47, processor.EOS, 39]) == "red star"
 
 
 def test_images_reach_the_model_as_in_training(saved):
