@@ -27,7 +27,7 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    max_batch_size: int = Field(64, ge=1, description="most rows per computed batch (a model's spec may say less)")
+    max_batch_size: int | None = Field(None, ge=1, description="most rows per computed batch, if below the model's own")
     max_queue_delay_microseconds: int = Field(2000, ge=0, description="how long a batch that is not full may wait")
     max_queue_size: int = Field(256, ge=1, description="most requests inside, waiting or computed")
     max_queue_bytes: int = Field(256 * _MIB, ge=_MIB, description="most bytes of requests inside")
