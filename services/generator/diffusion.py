@@ -1,0 +1,81 @@
+"""Stable Diffusion 3 through diffusers."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers import StableDiffusion3Pipeline
+
+from services.generator.backend import Backend, Pixels
+from services.generator.drawing import Drawing
+from services.serving.errors import InvalidInputError, ServingError
+
+Offload = Literal["none", "model", "sequential"]
+
+
+def load_pipeline(weights: str, *, t5: bool, device: str, dtype: torch.dtype, offload: Offload = "none") -> Any:
+    """The pipeline in the folder or hub repository `weights`, on `device`.
+
+    Without `t5` the third text encoder is left out (11 GB for the real model). `offload` keeps the parts in main
+    memory: `model` moves one part at a time to the device, `sequential` one layer at a time.
+    """
+    absent: dict[str, None] = {"feature_extractor": None, "image_encoder": None}
+    if not t5:
+        # diffusers insists on being told that a part is absent.
+        absent |= {"text_encoder_3": None, "tokenizer_3": None}
+    pipeline = StableDiffusion3Pipeline.from_pretrained(weights, dtype=dtype, **absent)
+    pipeline.set_progress_bar_config(disable=True)
+    place = {
+        "none": pipeline.to,
+        "model": lambda target: pipeline.enable_model_cpu_offload(device=target),
+        "sequential": lambda target: pipeline.enable_sequential_cpu_offload(device=target),
+    }
+    place[offload](device)
+    return pipeline
+
+
+class DiffusionBackend(Backend):
+    """Draws with a diffusers pipeline; every image from a noise of its own."""
+
+    warm_up_prompt = "a red circle"
+
+    def __init__(self, pipeline: Any, drawing: Drawing, version: str) -> None:
+        self._pipeline = pipeline
+        self._drawing = drawing
+        self.version = version
+        self.facts = {
+            "backend": "diffusers",
+            "size": str(drawing.size),
+            "steps": str(drawing.steps),
+            "guidance": str(drawing.guidance),
+        }
+
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float) -> Sequence[Pixels]:
+        pixels = self.paint(prompts, seeds, steps, guidance)
+        return list(np.rint(pixels * 255).astype(np.uint8))
+
+    @torch.no_grad()
+    def paint(
+        self, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float
+    ) -> npt.NDArray[np.float32]:
+        """The images before they are quantised: float32 [b, h, w, 3] in 0…1. Raises as `draw`."""
+        if -1 < guidance < 0:
+            raise InvalidInputError(f"guidance is {guidance}; it must be −1 (the service's setting) or at least 0")
+        drawing = self._drawing.with_request(steps, guidance)
+        # The noise is drawn on the CPU, by one generator per image: the same on any device and in any batch.
+        noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        images = self._pipeline(
+            prompt=list(prompts),
+            height=drawing.size,
+            width=drawing.size,
+            num_inference_steps=drawing.steps,
+            guidance_scale=drawing.guidance,
+            max_sequence_length=drawing.max_sequence_length,
+            generator=noise,
+            output_type="np",
+        ).images
+        if not np.isfinite(images).all():
+            raise ServingError("the generator made pixels that are not finite; set its dtype to bfloat16 or float32")
+        return np.asarray(images, dtype=np.float32)

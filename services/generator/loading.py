@@ -1,0 +1,47 @@
+"""From settings to the served model. Backends by name; a name with a colon is a class given by configuration."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.generator.backend import Backend, DrawerBackend
+from services.generator.drawing import resolve
+from services.generator.model import GenerateModel
+from services.generator.settings import GeneratorSettings
+from services.serving.plugin import identity, instantiate
+from services.serving.profile import resolve_path
+from services.serving.provenance import digest_text
+from services.serving.weights import weights_digest
+
+
+def load(settings: GeneratorSettings) -> tuple[GenerateModel]:
+    """The model of the service. Raises ValueError when a setting is wrong."""
+    if ":" in settings.backend:
+        return (GenerateModel(_configured(settings)),)
+    if settings.backend not in BACKENDS:
+        raise ValueError(
+            f"setting 'backend': {settings.backend!r} is unknown; give {', '.join(BACKENDS)} or module:ClassName"
+        )
+    return (GenerateModel(BACKENDS[settings.backend](settings)),)
+
+
+def _configured(settings: GeneratorSettings) -> Backend:
+    drawer = instantiate(settings.backend, settings.backend_options)
+    version = identity(drawer, settings.backend, settings.backend_options)
+    return DrawerBackend(drawer, settings.backend, version)
+
+
+def _diffusers(settings: GeneratorSettings) -> Backend:
+    # Late: a service with a configured class needs neither torch nor diffusers.
+    from services.generator.diffusion import DiffusionBackend, load_pipeline
+    from services.serving.device import resolve_device, resolve_dtype
+
+    weights, device = resolve_path(settings.model), resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    chosen = settings.model_dump(include={"steps", "guidance", "size", "max_sequence_length"})
+    drawing = resolve(Path(weights) if Path(weights).is_dir() else None, chosen)
+    pipeline = load_pipeline(weights, t5=settings.t5, device=str(device), dtype=dtype, offload=settings.offload)
+    version = digest_text(weights_digest(weights), repr(drawing), str(settings.t5), str(dtype))
+    return DiffusionBackend(pipeline, drawing, version)
+
+
+BACKENDS: Mapping[str, Callable[[GeneratorSettings], Backend]] = {"diffusers": _diffusers}

@@ -1,0 +1,76 @@
+"""From settings to the served model. Backends by name; a name with a colon is a class given by configuration."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.segmenter.backend import Backend, MaskSourceBackend
+from services.segmenter.model import SegmentModel
+from services.segmenter.settings import SegmenterSettings
+from services.serving.plugin import identity, instantiate
+from services.serving.profile import resolve_path
+from services.serving.provenance import digest_files, digest_text
+from services.serving.weights import weights_digest
+
+
+def load(settings: SegmenterSettings) -> tuple[SegmentModel]:
+    """The model of the service. Raises ValueError when a setting is wrong."""
+    if ":" in settings.backend:
+        return (SegmentModel(_configured(settings)),)
+    if settings.backend not in BACKENDS:
+        raise ValueError(
+            f"setting 'backend': {settings.backend!r} is unknown; give {', '.join(BACKENDS)} or module:ClassName"
+        )
+    return (SegmentModel(BACKENDS[settings.backend](settings)),)
+
+
+def _configured(settings: SegmenterSettings) -> Backend:
+    source = instantiate(settings.backend, settings.backend_options)
+    version = identity(source, settings.backend, settings.backend_options)
+    return MaskSourceBackend(source, settings.backend, version)
+
+
+def _grounded_sam(settings: SegmenterSettings) -> Backend:
+    # Late: a service with a configured class needs neither torch nor transformers.
+    import torch
+
+    from services.segmenter.detectors import Thresholds, load_detector
+    from services.segmenter.embeddings import EmbeddingCache
+    from services.segmenter.grounded import GroundedSam
+    from services.segmenter.sam import Sam, load_sam
+    from services.serving.device import resolve_device, resolve_dtype
+
+    device = resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    # Weights stay float32 (parts of both models need it); only the arithmetic is of the lower precision.
+    autocast = functools.partial(torch.autocast, device.type, dtype=dtype, enabled=dtype != torch.float32)
+    thresholds = Thresholds(settings.box_threshold, settings.text_threshold)
+    weights, config = resolve_path(settings.detector), resolve_path(settings.sam_config)
+    checkpoint = checkpoint_file(resolve_path(settings.sam_checkpoint))
+    detector = load_detector(weights, thresholds, str(device), autocast)
+    sam = load_sam(config, checkpoint, postprocessing=settings.sam_postprocessing, device=str(device))
+    version = digest_text(
+        weights_digest(weights),
+        digest_files(config) if Path(config).is_file() else config,
+        digest_files(checkpoint),
+        repr(thresholds),
+        str(settings.sam_postprocessing),
+        str(dtype),
+    )
+    cache = EmbeddingCache(settings.embedding_cache_bytes)
+    return GroundedSam(detector, Sam(sam, cache, settings.sam_batch_size, autocast), version)
+
+
+def checkpoint_file(location: str) -> str:
+    """A local file as it is; `owner/repository/file` from the hub. Raises ValueError for anything else."""
+    if Path(location).is_file():
+        return location
+    repository, _, file = location.rpartition("/")
+    if repository.count("/") != 1:
+        raise ValueError(f"setting 'sam_checkpoint': {location!r} is neither a file nor owner/repository/file")
+    from huggingface_hub import hf_hub_download
+
+    return str(hf_hub_download(repository, file))
+
+
+BACKENDS: Mapping[str, Callable[[SegmenterSettings], Backend]] = {"grounded-sam2": _grounded_sam}
