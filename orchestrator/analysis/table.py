@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestrator.analysis.auroc import auroc
+from orchestrator.pipeline.scores import auroc
 
 MEAN_SCORES = ("iou", "clip", "synthetic_activation", "oracle_iou")
 AUROC_OF = {"auroc": "learned_activations", "oracle_auroc": "oracle_activations"}
@@ -58,7 +58,7 @@ def pooled_auroc(part: pd.DataFrame, activations: str, references: References) -
     scored = [
         (feature, values) for feature, values in zip(part["feature"], part[activations], strict=True) if _has(values)
     ]
-    scored = [(feature, values) for feature, values in scored if feature in references]
+    scored = [(feature, values) for feature, values in scored if feature in references and references[feature].size]
     if not scored:
         return None
     positives = np.concatenate([np.asarray(values, dtype=np.float64) for _, values in scored])

@@ -41,7 +41,7 @@ class StackProgress:
 
     def images(self, stack: Stack) -> Callable[[Path], None] | None:
         """What draws the profile's image sets, if it brings any."""
-        section = stack.profile.section("images")
+        section = stack.profile.section("sets")
         if "prepare" not in section:
             return None
 

@@ -1,4 +1,4 @@
-"""The image sets that come with a profile: drawn or unpacked once by the function that its [images] section names."""
+"""The image sets that come with a profile: drawn or unpacked once by the function that its [sets] section names."""
 
 import pkgutil
 from collections.abc import Callable, Mapping

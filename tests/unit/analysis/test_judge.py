@@ -5,7 +5,6 @@ from orchestrator.analysis.judge import load_judge, verdict
 from orchestrator.analysis.summary import summarise
 from tests.unit.analysis.examples import feature_result
 
-
 FAMILIES = {"red": "color", "blue": "color", "star": "shape", "stripes": "texture"}
 TRUTH = {1: {"color": "red", "shape": "star"}, 2: {"texture": "stripes"}}
 

@@ -3,33 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from orchestrator.analysis.auroc import auroc
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.table import bootstrap_interval, pooled_auroc, score_table
 from tests.unit.analysis.examples import feature_result
-
-# Few distinct values, so that ties are common.
-values = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=30).map(np.array)
-
-
-@given(values, values)
-def test_auroc_equals_scikit_learn(positives, negatives):
-    labels = np.r_[np.ones(positives.size), np.zeros(negatives.size)]
-    assert auroc(positives, negatives) == pytest.approx(roc_auc_score(labels, np.r_[positives, negatives]))
-
-
-@given(values, values)
-def test_auroc_of_swapped_sides_adds_up_to_one(positives, negatives):
-    assert auroc(positives, negatives) + auroc(negatives, positives) == pytest.approx(1.0)
-
-
-def test_auroc_without_a_side_is_missing():
-    assert auroc(np.array([]), np.array([1.0])) is None
-    assert auroc(np.array([1.0]), np.array([])) is None
 
 
 def test_means_leave_missing_scores_out():

@@ -1,0 +1,1 @@
+"""The main job end to end on one machine: stack, indexes, a job with anchors, the summary and the report."""

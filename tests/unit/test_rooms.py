@@ -1,0 +1,78 @@
+"""Who may import whom (ARCHITECTURE.md), held against the code; and that the orchestrator runs without torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("vlm", "sae", "generator", "segmenter", "clip")
+
+# room inside the orchestrator → what it must not import
+FORBIDDEN = {
+    "jobs": ("pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
+    "store": ("jobs", "pipeline", "index", "analysis", "worker", "api", "local", "cli", "client", "remote"),
+    "index": ("pipeline.feature", "analysis", "worker", "api", "local", "cli", "client"),
+    "pipeline": ("analysis", "worker", "api", "local", "cli", "client"),
+    "analysis": ("jobs", "worker", "api", "local", "cli", "client"),
+    "api": ("worker", "analysis", "local", "cli"),
+    "worker": ("api", "analysis", "local", "cli"),
+    "local": ("jobs", "pipeline", "index", "analysis", "worker", "api", "cli"),
+}
+
+
+def imports_of(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def files(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found, f"no code in {folder}"
+    return found
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+@pytest.mark.parametrize("file", files("services"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_services_know_neither_the_orchestrator_nor_one_another(file):
+    room = file.relative_to(ROOT).parts[1]
+    others = [name for name in (*SERVICES, "microworld") if name != room]
+    for name in imports_of(file):
+        assert not within(name, "orchestrator"), name
+        if room in (*SERVICES, "subject"):
+            assert not any(within(name, f"services.{other}") for other in others), name
+
+
+@pytest.mark.parametrize("file", files("orchestrator"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_orchestrator_knows_of_services_only_the_shell_and_the_specs(file):
+    allowed = [f"services.{service}.spec" for service in SERVICES] + ["services.serving"]
+    for name in imports_of(file):
+        assert not within(name, "torch") and not within(name, "transformers"), name
+        if within(name, "services"):
+            parts = name.split(".")
+            containers = {"services", *(f"services.{service}" for service in SERVICES)}
+            assert name in containers or any(within(name, one) for one in allowed), ".".join(parts)
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_inside_the_orchestrator_imports_go_one_way(room):
+    for file in files(f"orchestrator/{room}"):
+        for name in imports_of(file):
+            assert not any(within(name, f"orchestrator.{other}") for other in FORBIDDEN[room]), f"{file.name}: {name}"
+
+
+@pytest.mark.parametrize("module", ["orchestrator.cli", "orchestrator.api.server", "orchestrator.worker.app"])
+def test_importing_the_orchestrator_does_not_import_torch(module):
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr or "torch was imported"
