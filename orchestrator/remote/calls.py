@@ -12,6 +12,7 @@ from orchestrator.remote.clients import Service, ServiceClients
 from services.serving.errors import (
     CancelledError,
     ExpiredError,
+    InvalidInputError,
     OverloadedError,
     ServingError,
     UnavailableError,
@@ -26,6 +27,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 class Fault(Exception):  # noqa: N818 -- the word of the protocol: an answer, not a bug
     """A service refused these rows for good (a bad input, a changed model); the message may be shown to users."""
+
+
+class RefusedInput(Fault):
+    """The rows themselves are at fault."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ class Calls:
                 give_up = give_up or time.monotonic() + self.retry_seconds
                 if time.monotonic() + pause > give_up:
                     raise TransientError(f"{service}: {error}") from error
-            except (ServingError, ValueError, TypeError) as error:
+            except (InvalidInputError, ValueError) as error:  # ValueError: the client's own check of the rows
+                raise RefusedInput(f"{service}: {error}") from error
+            except ServingError as error:
                 raise Fault(f"{service}: {error}") from error
             self._sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -49,7 +49,7 @@ def maps_of(image: bytes) -> np.ndarray:
 
 
 def scores_of(image: bytes) -> np.ndarray:
-    return maps_of(image).mean(-1).astype(np.float32)
+    return np.asarray(maps_of(image).mean(-1), np.float32)
 
 
 def direction_of(feature: int) -> np.ndarray:

@@ -1,0 +1,108 @@
+"""`IndexPlan`: an IndexSpec with every choice made, from which any worker can do any shard."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from orchestrator.index.images import ImageSet
+from orchestrator.profile import ProfileSection
+from orchestrator.remote import ModelFacts
+from orchestrator.store import JSON, ArtifactStore, digest_of
+from protos.v1.jobs_pb2 import IndexSpec
+from services.serving.profile import Profile
+
+MERGE = "merge"  # the final item
+Reduce = Literal["mean", "max"]
+
+
+class ImageSettings(ProfileSection):
+    """The profile's [images]: how image sets are indexed."""
+
+    model_config = SettingsConfigDict(env_prefix="STEERSCOPE_IMAGES_")
+
+    top_k: int = Field(10, ge=1, le=1000, description="images kept per feature; a job can use at most as many")
+    reference: int = Field(256, ge=0, description="images of the fixed random sample whose scores are all stored")
+    shard_size: int = Field(256, ge=1, description="images per task")
+    batch: int = Field(16, ge=1, le=256, description="images per call of the sae service")
+    reduce: Reduce = Field("mean", description="patches to image score (METHOD §4)")
+    seed: int = Field(0, ge=0, description="draws the reference sample")
+
+
+class IndexPlanError(ValueError):
+    """An IndexSpec that cannot be carried out; the message names the field, the rule and the remedy."""
+
+
+class IndexPlan(BaseModel):
+    """Everything a shard depends on. `listing` is the artifact with the image paths; `reference` holds image ids."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    root: str
+    listing: str
+    images: int
+    shard_size: int
+    batch: int
+    top_k: int
+    reduce: Reduce
+    reference: tuple[int, ...]
+    seed: int
+    dict_size: int
+    grid: str
+    layer: int
+    subject_digest: str
+    models: dict[str, str]
+
+    def items(self) -> list[str]:
+        """The shards, as the job's items; `MERGE` comes after them."""
+        return [str(shard) for shard in range(-(-self.images // self.shard_size))]
+
+    def shard(self, item: str) -> range:
+        """The image ids of a shard."""
+        start = int(item) * self.shard_size
+        return range(start, min(start + self.shard_size, self.images))
+
+    def shard_pointer(self, item: str) -> str:
+        """Where a finished shard's address is kept for the merge."""
+        return f"indexing/{digest_of(self.model_dump(mode='json'))}/{item}"
+
+
+def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: ArtifactStore) -> IndexPlan:
+    """Make every choice of an IndexSpec. Raises IndexPlanError or ImageSetError; ProfileError for a bad profile."""
+    settings = _settings(spec, profile)
+    if not spec.name or "/" in spec.name:
+        raise IndexPlanError("name: an index needs a name without '/', such as explain or test")
+    images = ImageSet.scan(spec.images)
+    count = min(settings.reference, len(images))
+    sample = np.random.default_rng([settings.seed, len(images)]).choice(len(images), count, replace=False)
+    return IndexPlan(
+        name=spec.name,
+        root=images.root,
+        listing=store.put(JSON.encode(list(images.paths)), ".json"),
+        images=len(images),
+        shard_size=settings.shard_size,
+        batch=settings.batch,
+        top_k=settings.top_k,
+        reduce=settings.reduce,
+        reference=tuple(sorted(int(image) for image in sample)),
+        seed=settings.seed,
+        dict_size=facts.dict_size,
+        grid=facts.grid,
+        layer=facts.layer,
+        subject_digest=facts.subject_digest,
+        models={name: version for name, version in facts.versions.items() if name in ("sae.index", "sae.score")},
+    )
+
+
+def _settings(spec: IndexSpec, profile: Profile) -> ImageSettings:
+    """The spec's own values over those of the profile."""
+    defaults = ImageSettings.resolve(profile.section("images"))
+    given = {field.name: value for field, value in spec.ListFields() if field.name in ImageSettings.model_fields}
+    try:
+        return ImageSettings(**{**defaults.model_dump(), **given})
+    except ValidationError as error:
+        raise IndexPlanError("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())) from error

@@ -1,0 +1,181 @@
+"""Reading an index: top images with their maps, the reference sample's scores, and the images themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.index.images import ImageSetError, digest_of_bytes
+from orchestrator.index.plan import IndexPlan
+from orchestrator.index.topk import TopTable
+from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore, digest_of
+
+
+class IndexRecord(BaseModel):
+    """What an index is of, and where its arrays lie. Its id is the hash of everything else in it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    plan: IndexPlan
+    set_hash: str
+    unreadable: tuple[tuple[int, str, str], ...]  # image, path, reason
+    arrays: str
+
+    @classmethod
+    def make(
+        cls, plan: IndexPlan, *, set_hash: str, unreadable: Sequence[tuple[int, str, str]], arrays: str
+    ) -> IndexRecord:
+        """A record with its id."""
+        content = {"plan": plan.model_dump(mode="json"), "set_hash": set_hash, "arrays": arrays}
+        return cls(
+            id=digest_of(content)[:16], plan=plan, set_hash=set_hash, unreadable=tuple(unreadable), arrays=arrays
+        )
+
+    @property
+    def pointer(self) -> str:
+        """The record's name in the artifact store."""
+        return f"indexes/{self.id}"
+
+
+def publish(store: ArtifactStore, record: IndexRecord) -> None:
+    """Make the index known by its id, for ever, and by its name, until a later one takes it."""
+    store.claim(record.pointer, record.model_dump_json().encode())
+    store.point(f"index-names/{record.plan.name}", record.id.encode())
+
+
+@dataclass(frozen=True)
+class TopImage:
+    """An image with a high score, and the feature's map on it: `position` int32 [a], `value` float32 [a], sparse."""
+
+    image: int
+    score: float
+    path: str
+    digest: str
+    position: npt.NDArray[np.int32]
+    value: npt.NDArray[np.float32]
+
+    def map(self, patches: int) -> npt.NDArray[np.float32]:
+        """The dense map, float32 [p]."""
+        dense = np.zeros(patches, np.float32)
+        dense[self.position] = self.value
+        return dense
+
+
+class Index:
+    """One index. Its arrays are read at first use; safe for many threads."""
+
+    def __init__(self, store: ArtifactStore, record: IndexRecord) -> None:
+        self.record = record
+        self.id = record.id
+        self.plan = record.plan
+        self.set_hash = record.set_hash
+        self._store = store
+
+    @cached_property
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return dict(ARRAYS.decode(self._store.get(self.record.arrays)))
+
+    @cached_property
+    def _table(self) -> TopTable:
+        return TopTable.from_arrays(self._arrays)
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The images' paths below the set's folder, by image id."""
+        return tuple(JSON.decode(self._store.get(self.plan.listing)))
+
+    @cached_property
+    def digests(self) -> dict[int, str]:
+        """sha256 of every readable image, by image id."""
+        unreadable = {image for image, _, _ in self.record.unreadable}
+        rows = self._arrays["digests"].reshape(-1, 32)
+        return {image: row.tobytes().hex() for image, row in enumerate(rows) if image not in unreadable}
+
+    @property
+    def reference(self) -> npt.NDArray[np.float32]:
+        """Scores S of the reference sample for all features, float32 [r, s]."""
+        return self._arrays["reference"]
+
+    @property
+    def reference_images(self) -> npt.NDArray[np.int64]:
+        """Image ids of the reference sample [r]."""
+        return self._arrays["reference_images"]
+
+    def top(self, feature: int, k: int) -> list[TopImage]:
+        """The at most k images with the highest S > 0, best first. Raises ValueError for k above the index's own."""
+        if k > self.plan.top_k:
+            raise ValueError(f"index {self.id} keeps {self.plan.top_k} images per feature; {k} were asked for")
+        return [self._image(row) for row in self._table.rows_of(feature)[:k]]
+
+    def read(self, image: TopImage) -> bytes:
+        """The encoded image. Raises ImageSetError if the file is gone or is not the one that was indexed."""
+        path = Path(self.plan.root) / image.path
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ImageSetError(f"image {image.path} of index {self.id}: {error.strerror}; build it again") from error
+        if digest_of_bytes(data) != image.digest:
+            raise ImageSetError(f"image {image.path} changed since index {self.id} was built; build it again")
+        return data
+
+    def _image(self, row: int) -> TopImage:
+        table, image = self._table, int(self._table.image[row])
+        active = slice(int(table.offset[row]), int(table.offset[row + 1]))
+        return TopImage(
+            image=image,
+            score=float(table.score[row]),
+            path=self.paths[image],
+            digest=self.digests[image],
+            position=table.position[active],
+            value=table.value[active],
+        )
+
+
+def overlap(first: Index, second: Index) -> list[str]:
+    """Digests of the images that two sets share, sorted."""
+    return sorted(set(first.digests.values()) & set(second.digests.values()))
+
+
+class IndexCache:
+    """Indexes by id or name; the last few stay in memory."""
+
+    def __init__(self, store: ArtifactStore, size: int = 8) -> None:
+        self._store, self._size = store, size
+        self._kept: OrderedDict[str, Index] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name_or_id: str) -> Index:
+        """The index of that id, or the newest one of that name. Raises LookupError, which lists the names."""
+        index_id = self._id(name_or_id)
+        with self._lock:
+            if index_id not in self._kept:
+                record = IndexRecord.model_validate_json(self._store.get(f"indexes/{index_id}"))
+                self._kept[index_id] = Index(self._store, record)
+                while len(self._kept) > self._size:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(index_id)
+            return self._kept[index_id]
+
+    def names(self) -> list[str]:
+        """The names of the indexes that were built."""
+        return self._store.names("index-names")
+
+    def _id(self, name_or_id: str) -> str:
+        for pointer in (f"index-names/{name_or_id}", f"indexes/{name_or_id}"):
+            try:
+                found = self._store.get(pointer)
+            except (ArtifactNotFoundError, ValueError):
+                continue
+            return found.decode() if pointer.startswith("index-names/") else name_or_id
+        known = ", ".join(self.names()) or "none"
+        raise LookupError(f"index {name_or_id!r} is unknown; built so far: {known}. Build one with an index job")

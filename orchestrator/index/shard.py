@@ -1,0 +1,146 @@
+"""One shard: stream its images once through `sae.index`, keep the best k per feature, score the reference images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.index.images import ImageSet, digest_of_bytes
+from orchestrator.index.plan import IndexPlan
+from orchestrator.index.topk import TopTable, merged
+from orchestrator.remote import Calls, RefusedInput
+from services.sae.spec import INDEX, SCORE, IndexQuery, ScoreRow
+
+Answer = TypeVar("Answer")
+_BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a shard found. Images count from 0 within the shard, so that an unchanged shard is found in the cache.
+
+    `digests` [n] are sha256 in hex, "" where `faults` [n] says why an image could not be read; `reference` [r, s] are
+    the scores of `reference_images` [r].
+    """
+
+    table: TopTable
+    digests: tuple[str, ...]
+    faults: tuple[str, ...]
+    reference_images: npt.NDArray[np.int64]
+    reference: npt.NDArray[np.float32]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """For storing."""
+        return self.table.arrays() | {
+            "digests": np.array(self.digests, np.str_),
+            "faults": np.array(self.faults, np.str_),
+            "reference_images": self.reference_images,
+            "reference": self.reference,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
+        """The inverse of `arrays`."""
+        return cls(
+            TopTable.from_arrays({field.name: arrays[field.name] for field in fields(TopTable)}),
+            tuple(map(str, arrays["digests"])),
+            tuple(map(str, arrays["faults"])),
+            arrays["reference_images"],
+            arrays["reference"],
+        )
+
+
+class ShardBuilder:
+    """Streams a shard's images in rising ids; memory O(s·k) and one batch of images."""
+
+    def __init__(self, plan: IndexPlan, images: ImageSet, ids: range, calls: Calls) -> None:
+        self._plan, self._images, self._ids, self._calls = plan, images, ids, calls
+        self.digests = [""] * len(ids)
+        self.faults = [""] * len(ids)
+
+    def digest(self) -> None:
+        """Hash every file; those that cannot be read are noted."""
+        for local in range(len(self._ids)):
+            self._calls.check()
+            data = self._read(local)
+            self.digests[local] = "" if data is None else digest_of_bytes(data)
+
+    def build(self) -> Shard:
+        """The best images and the reference scores. Raises what `Calls.infer` raises, but for refused images."""
+        table = self._best()
+        images, scores = self._reference()
+        digests = tuple("" if fault else digest for digest, fault in zip(self.digests, self.faults, strict=True))
+        return Shard(table, digests, tuple(self.faults), images, scores)
+
+    def _best(self) -> TopTable:
+        k, size, reduce = self._plan.top_k, self._plan.dict_size, {"reduce": self._plan.reduce}
+        best = TopTable.empty()
+
+        def ask(images: Sequence[bytes]) -> TopTable:
+            query = IndexQuery(tuple(images), best.thresholds(size, k))
+            (hits,) = self._calls.infer("sae", INDEX, [query], reduce)
+            return TopTable.from_arrays(vars(hits))
+
+        for ids, hits in self._accepted(range(len(self._ids)), ask):
+            best = merged([best, hits.renumbered(np.array(ids, np.int64))], k)
+        return best
+
+    def _reference(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        wanted = [local for local, image in enumerate(self._ids) if image in set(self._plan.reference)]
+
+        def ask(images: Sequence[bytes]) -> list[npt.NDArray[np.float32]]:
+            rows = [ScoreRow(image) for image in images]
+            return [row.score for row in self._calls.infer("sae", SCORE, rows, {"reduce": self._plan.reduce})]
+
+        found = [pair for ids, scores in self._accepted(wanted, ask) for pair in zip(ids, scores, strict=True)]
+        scores = np.array([score for _, score in found], np.float32).reshape(len(found), self._plan.dict_size)
+        return np.array([local for local, _ in found], np.int64), scores
+
+    def _accepted(
+        self, locals_: Sequence[int], ask: Callable[[Sequence[bytes]], Answer]
+    ) -> Iterator[tuple[list[int], Answer]]:
+        """Ask about the images in batches; the image numbers of each answer. Refused images are noted, not fatal."""
+        for batch in self._batches(locals_):
+            yield from self._ask(batch, ask)
+
+    def _ask(
+        self, batch: list[tuple[int, bytes]], ask: Callable[[Sequence[bytes]], Answer]
+    ) -> Iterator[tuple[list[int], Answer]]:
+        """A refused batch is halved until the images at fault stand alone."""
+        try:
+            yield [local for local, _ in batch], ask([data for _, data in batch])
+        except RefusedInput as error:
+            if len(batch) == 1:
+                self.faults[batch[0][0]] = str(error)
+                return
+            middle = len(batch) // 2
+            yield from self._ask(batch[:middle], ask)
+            yield from self._ask(batch[middle:], ask)
+
+    def _read(self, local: int) -> bytes | None:
+        try:
+            return self._images.read(self._ids[local])
+        except OSError as error:
+            self.faults[local] = f"cannot be read: {error.strerror}"
+            return None
+
+    def _batches(self, locals_: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
+        """Readable images, at most `batch` and about 16 MiB at once."""
+        batch: list[tuple[int, bytes]] = []
+        for local in locals_:
+            data = None if self.faults[local] else self._read(local)
+            if data is None:
+                continue
+            if batch and sum(len(image) for _, image in batch) + len(data) > _BATCH_BYTES:
+                yield batch
+                batch = []
+            batch.append((local, data))
+            if len(batch) == self._plan.batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
