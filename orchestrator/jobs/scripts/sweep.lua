@@ -1,0 +1,7 @@
+-- Takes items back whose lease lapsed: their worker is dead or cut off. ARGV: limit, max attempts → how many
+local lapsed = redis.call('ZRANGEBYSCORE', LEASES, '-inf', now(), 'LIMIT', 0, ARGV[1])
+for _, member in ipairs(lapsed) do
+  local job, item = split(member)
+  count_attempt(job, item, tonumber(ARGV[2]), 0, 'the lease lapsed')
+end
+return #lapsed
