@@ -37,6 +37,7 @@ def score(texts: Sequence[str], truths: Sequence[Attributes]) -> dict[str, float
 
     wanted, given = sum(map(len, truths)), sum(map(len, named))
     return {
+        "exact": sum(t == s for t, s in zip(truths, named, strict=True)) / max(1, len(truths)),
         "recall": hits(named) / max(1, wanted),
         "precision": hits(named) / max(1, given),
         "shuffled": hits([named[i] for i in order]) / max(1, wanted),
@@ -69,8 +70,8 @@ def highlight(images: NDArray[np.float32], codes: Tensor, mode: world.Mode) -> N
     return world.apply_heatmap(images, (maps - low) / np.maximum(high - low, 1e-9))
 
 
-def shape_directions(explainer: Explainer, scenes: int = 1500) -> tuple[list[Attributes], Tensor]:
-    """Unit mean-difference directions [21+, d] of colours, textures and micro-shapes, and what each means."""
+def mean_differences(explainer: Explainer, scenes: int = 1500) -> tuple[list[Attributes], Tensor]:
+    """Unit mean-difference directions [22, d] of colours, textures and micro-shapes, and what each means."""
     z, masks = [], []
     concepts = [c for c in world.all_concepts() if c.kind in ("color", "texture", "pattern")]
     for rendered in draw_set("truth", scenes):
@@ -85,39 +86,80 @@ def shape_directions(explainer: Explainer, scenes: int = 1500) -> tuple[list[Att
     return [c.attributes for c in concepts], torch.nn.functional.normalize(means, dim=1)
 
 
+def _prefixed(name: str, scores: dict[str, float]) -> dict[str, float]:
+    return {f"{name}_{key}": value for key, value in scores.items()}
+
+
+def _best(grid: dict[float, dict[str, float]]) -> float:
+    """The alpha of the best recall plus precision."""
+    return max(grid, key=lambda alpha: grid[alpha]["recall"] + grid[alpha]["precision"])
+
+
+def steering_figures(explainer: Explainer, rows: Tensor, truths: Sequence[Attributes]) -> dict[str, float]:
+    """Scores over `ALPHAS` of directions scaled to the mean residual norm, and at the best alpha two weaknesses.
+
+    `invented_color`: texts that name a colour, among features without a true one. `random_named`: texts that name
+    anything at all, among 64 random directions.
+    """
+    texts = {alpha: steer(explainer, alpha * rows) for alpha in ALPHAS}
+    grid = {alpha: score(said, truths) for alpha, said in texts.items()}
+    best = _best(grid)
+    colorless = [world.attributes(text) for text, t in zip(texts[best], truths, strict=True) if "color" not in t]
+    noise = torch.randn(64, rows.shape[1], generator=torch.Generator().manual_seed(0))
+    scale = best * rows.norm(dim=1).mean()
+    random = steer(explainer, scale * torch.nn.functional.normalize(noise, dim=1))
+    return {
+        **{f"steering_recall_at_{alpha}": scores["recall"] for alpha, scores in grid.items()},
+        **_prefixed("steering", grid[best]),
+        "steering_alpha": best,
+        "steering_invented_color": sum("color" in a for a in colorless) / max(1, len(colorless)),
+        "steering_random_named": sum(bool(world.attributes(text)) for text in random) / len(random),
+    }
+
+
+def example_figures(
+    explainer: Explainer, top: tuple[NDArray[np.float32], Tensor], rows: Tensor, truths: Sequence[Attributes]
+) -> dict[str, float]:
+    """Scores of top-k and of informed top-k at the best of `INFORMED`, for masks and heatmaps; top as `top_images`."""
+    images, maps = top[0].reshape(-1, *top[0].shape[2:]), top[1].flatten(0, 1)
+    active = (maps > 0).flatten(1).float()[..., None]
+    repeated = rows.repeat_interleave(TOP, 0)[:, None]
+    out: dict[str, float] = {}
+    modes: tuple[world.Mode, ...] = ("masks", "heatmaps")
+    for mode in modes:
+        shown = highlight(images, maps, mode)
+        out |= _prefixed(f"topk_{mode}", score(explainer.answer(shown, mode, TOP), truths))
+        grid = {a: score(explainer.answer(shown, mode, TOP, active * a * repeated), truths) for a in INFORMED}
+        best = _best(grid)
+        out |= {**_prefixed(f"informed_{mode}", grid[best]), f"informed_{mode}_alpha": best}
+    return out
+
+
+def direction_figures(explainer: Explainer, length: float) -> dict[str, float]:
+    """Share of mean-difference directions of a raw length whose steering text names what they are, per family."""
+    meanings, directions = mean_differences(explainer)
+    said = [world.attributes(text) for text in steer(explainer, length * directions)]
+    return {
+        f"direction_{family}": float(
+            np.mean([m[family] == s.get(family) for m, s in zip(meanings, said, strict=True) if family in m])
+        )
+        for family in ("color", "texture", "shape")
+    }
+
+
 def figures(folder: Path, explainer: Explainer, sae: TopK, images: int = 3000) -> dict[str, float]:
-    """Features alive and interpretable, the best alphas (in mean residual norms), and every method's scores there."""
+    """Every method's scores on the interpretable features; alphas in mean residual norms."""
     judge = MicroworldJudge(folder / "truth.json")
     features = judge.interpretable()
-    out = {"interpretable": float(len(features))}
     if not features:
-        return out
+        return {"interpretable": 0.0}
     truths = [judge.true_attributes(i) for i in features]
     norm = float(explainer.activations(next(draw_set("truth", 100)).images).norm(dim=-1).mean())
     rows = sae.decoder.weight.T[features] * norm
-
-    def keep(name: str, scores: dict[str, float]) -> float:
-        out.update({f"{name}_{key}": value for key, value in scores.items()})
-        return scores["recall"] + scores["precision"]
-
-    grid = {alpha: keep(f"steering_{alpha}", score(steer(explainer, alpha * rows), truths)) for alpha in ALPHAS}
-    out["steering_alpha"] = best = max(grid, key=lambda alpha: grid[alpha])
-    out.update({f"steering_{k}": out[f"steering_{best}_{k}"] for k in ("recall", "precision", "shuffled")})
-    top, codes = top_images(explainer, sae, features, images)
-    flat, maps = top.reshape(-1, *top.shape[2:]), codes.flatten(0, 1)
-    active = (maps > 0).flatten(1).float()[..., None]
-    modes: tuple[world.Mode, ...] = ("masks", "heatmaps")
-    for mode in modes:
-        shown = highlight(flat, maps, mode)
-        keep(f"topk_{mode}", score(explainer.answer(shown, mode, TOP), truths))
-        for alpha in INFORMED:
-            shift = active * (alpha * rows).repeat_interleave(TOP, 0)[:, None]
-            keep(f"informed_{mode}_{alpha}", score(explainer.answer(shown, mode, TOP, shift), truths))
-    meanings, directions = shape_directions(explainer)
-    said = steer(explainer, best * norm * directions)
-    for family in ("color", "texture", "shape"):
-        rightly = [
-            m[family] == world.attributes(t).get(family) for m, t in zip(meanings, said, strict=True) if family in m
-        ]
-        out[f"direction_{family}"] = float(np.mean(rightly))
-    return out
+    steering = steering_figures(explainer, rows, truths)
+    return {
+        "interpretable": float(len(features)),
+        **steering,
+        **example_figures(explainer, top_images(explainer, sae, features, images), rows, truths),
+        **direction_figures(explainer, steering["steering_alpha"] * norm),
+    }

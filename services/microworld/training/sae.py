@@ -5,6 +5,7 @@ f(z) = topk(relu(W_enc (z - b_dec) + b_enc)), z' = W_dec f + b_dec, decoder rows
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -172,9 +173,11 @@ def evaluate(folder: Path) -> dict[str, float]:
     explainer, sae = Explainer.load(folder.parent / "vlm"), TopK.load(folder)
     z = residuals(explainer, 500, generator("evaluate", 1))
     codes, _ = sae.codes(z)
+    records = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["features"].values()
     explained = 1 - (z - sae.decode(codes)).square().sum() / (z - z.mean(0)).square().sum()
     return {
         "explained_variance": float(explained),
+        "alive": float(sum(record["alive"] for record in records)),
         "l0": float((codes > 0).float().sum(-1).mean()),
         **methods.figures(folder, explainer, sae),
     }
