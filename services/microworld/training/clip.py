@@ -43,6 +43,7 @@ CONTEXT: Final = 16  # tokens
 MAX_LOGIT_SCALE: Final = float(np.log(50))
 TEMPLATES: Final = ("{}", "{}", "{}", "a {}", "{} .")  # texts come with and without article and full stop
 HELD_OUT: Final = 0x636C6970  # seed of the evaluation's scenes
+IMAGES = 1000  # of each kind in an evaluation
 
 
 def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, float]:
@@ -68,7 +69,7 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     return figures
 
 
-def evaluate(folder: Path, n: int = 1000) -> dict[str, float]:
+def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
     """Retrieval@1 among the 198 names, for n elements and n masked scenes that training never saw.
 
     The concept of a masked scene is often not the only one that fits (a red star is also red): `masked_attributes_at_1`
@@ -76,7 +77,7 @@ def evaluate(folder: Path, n: int = 1000) -> dict[str, float]:
     """
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     texts = embed_texts(model.eval(), open_clip.get_tokenizer(f"local-dir:{folder}"), _names())
-    rng = np.random.default_rng(HELD_OUT)
+    rng, n = np.random.default_rng(HELD_OUT), n or IMAGES
     alone = [sample(rng) for _ in range(n)]
     masked, shared = masked_scenes(n, rng)
     found_alone = nearest(embed_images(model, render(elements(alone, rng), rng).images), texts)
