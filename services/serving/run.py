@@ -21,6 +21,7 @@ Load = Callable[[SettingsT], Sequence[Model]]
 EXIT_USAGE = 2
 EXIT_LOAD = 1
 EXIT_DEVICE = 70
+_ECHO_SECONDS = 1.0  # a terminal signals the whole group, then a supervisor does so again
 logger = logging.getLogger(__name__)
 
 
@@ -79,8 +80,11 @@ async def _serve(make: Callable[[], ServiceServer]) -> tuple[int, bool]:
 
 
 async def _drain(server: ServiceServer, signals: "asyncio.Queue[str]") -> bool:
-    """Drain; a second signal ends it at once."""
+    """Drain; a second signal ends it at once, unless it comes so soon that it is the first one's echo."""
     draining = asyncio.create_task(server.drain())
+    await asyncio.wait((draining,), timeout=_ECHO_SECONDS)
+    while not signals.empty():
+        signals.get_nowait()
     again = asyncio.create_task(signals.get())
     await asyncio.wait((draining, again), return_when=asyncio.FIRST_COMPLETED)
     again.cancel()

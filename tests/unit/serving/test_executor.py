@@ -1,0 +1,126 @@
+"""One batch and its mishaps: halving, blame, translation of faults."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.serving.errors import DeviceLostError, InvalidInputError, OverloadedError, ServingError
+from services.serving.executor import run_batch
+from services.serving.faults import Fault, fault_of
+from services.serving.images import decode
+from services.serving.parameters import default_parameters
+from tests.unit.serving.toy import PICTURE, TOY, ToyModel, ToyResult, row
+
+PARAMETERS = default_parameters(TOY)
+DECODED = (decode(PICTURE),)
+
+
+def rows_of(*prompts):
+    return [row(prompt, images=DECODED) for prompt in prompts]
+
+
+def texts(outcomes):
+    return [outcome.text if isinstance(outcome, ToyResult) else type(outcome) for outcome in outcomes]
+
+
+def test_results_come_in_the_order_of_the_rows():
+    assert texts(run_batch(ToyModel(), rows_of("a", "b", "c"), [0, 0, 1], PARAMETERS)) == ["A", "B", "C"]
+
+
+def test_out_of_memory_halves_the_batch_once():
+    model = ToyModel(capacity=2)
+    assert texts(run_batch(model, rows_of(*"abcd"), [0, 0, 0, 1], PARAMETERS)) == list("ABCD")
+    assert model.batches == [list("abcd"), ["a", "b"], ["c", "d"]]
+
+
+def test_out_of_memory_in_a_half_is_overload_for_its_rows_only():
+    model = ToyModel(capacity=2)
+    outcomes = run_batch(model, rows_of(*"abcde"), [0, 0, 1, 1, 1], PARAMETERS)
+    assert texts(outcomes[:2]) == ["A", "B"]
+    assert all(isinstance(outcome, OverloadedError) for outcome in outcomes[2:])
+    assert "do not fit into the device's memory" in str(outcomes[2])
+    assert [len(batch) for batch in model.batches] == [5, 2, 3]
+
+
+def test_one_row_that_does_not_fit_is_not_tried_again():
+    model = ToyModel(capacity=0)
+    (outcome,) = run_batch(model, rows_of("a"), [0], PARAMETERS)
+    assert isinstance(outcome, OverloadedError) and len(model.batches) == 1
+
+
+@pytest.mark.parametrize("bad", [InvalidInputError("prompt too odd"), ZeroDivisionError("inside")])
+def test_a_bad_row_costs_only_its_own_request(bad):
+    model = ToyModel(bad=bad)
+    outcomes = run_batch(model, rows_of("a", "b", "bad", "c", "d"), [0, 0, 1, 1, 2], PARAMETERS)
+    assert [isinstance(outcome, ServingError) for outcome in outcomes] == [False, False, True, True, False]
+    assert model.batches[1:] == [["a", "b"], ["bad", "c"], ["d"]]
+
+
+def test_a_bad_row_alone_is_not_run_twice():
+    model = ToyModel(bad=InvalidInputError("prompt too odd"))
+    outcomes = run_batch(model, rows_of("a", "bad"), [0, 0], PARAMETERS)
+    assert [str(outcome) for outcome in outcomes] == ["prompt too odd"] * 2 and len(model.batches) == 1
+
+
+def test_internals_go_to_the_log_and_the_caller_gets_an_id(caplog):
+    model = ToyModel(bad=KeyError("secret path"))
+    (outcome,) = run_batch(model, rows_of("bad"), [0], PARAMETERS)
+    assert type(outcome) is ServingError and "secret" not in str(outcome)
+    reference = str(outcome).rsplit("error id ", 1)[1].rstrip(")")
+    assert reference in caplog.text and "secret path" in caplog.text
+
+
+def test_a_lost_device_fails_all_rows_at_once():
+    model = ToyModel(faults=[RuntimeError("CUDA error: an illegal memory access was encountered")])
+    outcomes = run_batch(model, rows_of("a", "b"), [0, 1], PARAMETERS)
+    assert [type(outcome) for outcome in outcomes] == [DeviceLostError] * 2 and len(model.batches) == 1
+
+
+def test_a_model_that_loses_rows_is_an_internal_error():
+    model = ToyModel()
+    model.run = lambda rows, parameters: []  # type: ignore[method-assign]
+    assert type(run_batch(model, rows_of("a"), [0], PARAMETERS)[0]) is ServingError
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "bad"]), st.integers(0, 2)), min_size=1, max_size=8),
+    st.integers(1, 8),
+)
+def test_every_row_gets_its_own_result_or_an_error(drawn, capacity):
+    drawn = sorted(drawn, key=lambda item: item[1])
+    prompts, owners = [prompt for prompt, _ in drawn], [owner for _, owner in drawn]
+    model = ToyModel(capacity=capacity, bad=InvalidInputError("no"))
+    outcomes = run_batch(model, rows_of(*prompts), owners, PARAMETERS)
+    for prompt, owner, outcome in zip(prompts, owners, outcomes, strict=True):
+        own = [p for p, o in drawn if o == owner]
+        if isinstance(outcome, InvalidInputError):
+            assert "bad" in own
+        elif isinstance(outcome, ToyResult):
+            assert outcome.text == prompt.upper() and prompt != "bad"
+        else:
+            assert isinstance(outcome, OverloadedError) and len(prompts) > capacity
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (MemoryError(), Fault.OUT_OF_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Fault.OUT_OF_MEMORY),
+        (RuntimeError("CUDA error: out of memory"), Fault.OUT_OF_MEMORY),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), Fault.OUT_OF_MEMORY),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), Fault.OUT_OF_MEMORY),
+        (torch.AcceleratorError("CUDA error: device-side assert triggered"), Fault.DEVICE_LOST),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Fault.DEVICE_LOST),
+        (RuntimeError("shape '[2, 3]' is invalid for input of size 5"), Fault.INTERNAL),
+        (ValueError("CUDA error: only said so"), Fault.INTERNAL),
+    ],
+)
+def test_faults_are_told_apart(error, fault):
+    assert fault_of(error) is fault
+
+
+def test_torch_really_says_so_when_memory_is_out():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert fault_of(caught.value) is Fault.OUT_OF_MEMORY
