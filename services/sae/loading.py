@@ -26,9 +26,8 @@ def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
     layer = _layer(settings, checkpoint)
     subject = load_cut_tower(path, layer, device=device, dtype=dtype, attention=settings.attention)
     family = family_of_checkpoint(path)
-    encoder = ImageEncoder(
-        subject, Preprocessor.load(path, family), TopKEncoder(checkpoint, device), settings.images_per_pass
-    )
+    preprocess = Preprocessor.load(path, family)
+    encoder = ImageEncoder(subject, preprocess, TopKEncoder(checkpoint, device), settings.images_per_pass)
     digest = tower_digest(path, layer, family)
     facts = {
         "layer": str(layer),
@@ -39,7 +38,7 @@ def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
         "subject_digest": digest,
         "sae_digest": checkpoint.digest,
     }
-    version = digest_text(digest, checkpoint.digest, str(dtype), settings.attention)
+    version = digest_text(digest, checkpoint.digest, preprocess.description, str(dtype), settings.attention)
     return (
         FeaturesModel(checkpoint, checkpoint.digest, facts),
         ScoreModel(encoder, version, facts),

@@ -24,6 +24,11 @@ class Preprocessor:
         """From a checkpoint's folder or hub id."""
         return cls(AutoImageProcessor.from_pretrained(path), family)
 
+    @property
+    def description(self) -> str:
+        """What the pixels depend on, as text: a part of a served model's version."""
+        return f"{self._processor.to_json_string()} {self._options}"
+
     def __call__(self, images: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
         """Pixels uint8 [h, w, 3] of any sizes to one normalised float tensor [n, 3, height, width] on the CPU."""
         batch = self._processor(

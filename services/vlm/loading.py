@@ -1,0 +1,46 @@
+"""From settings to served models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from services.serving.device import resolve_device, resolve_dtype
+from services.serving.model import ServedModel
+from services.serving.profile import resolve_path
+from services.serving.provenance import digest_text
+from services.serving.weights import weights_digest
+from services.subject import Preprocessor, subject_of, tower_digest
+from services.vlm.decoding import GreedyDecoder
+from services.vlm.model import CompleteModel, ExplainModel, Writer
+from services.vlm.prefixes import PrefixCache
+from services.vlm.prompting import Prompter
+from services.vlm.settings import VlmSettings
+
+
+def load(settings: VlmSettings) -> Sequence[ServedModel[Any, Any]]:
+    """`explain` and `complete` on one model. Raises ValueError (unknown family of VLMs, bad layer)."""
+    path, device = resolve_path(settings.model), resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    vlm = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=settings.attention)
+    subject = subject_of(vlm.to(device).eval(), settings.layer)
+    processor = AutoProcessor.from_pretrained(path)
+    prompter = Prompter(processor, subject.processor_options)
+    preprocess = Preprocessor(processor.image_processor, type(subject))
+    writer = Writer(prompter, GreedyDecoder(vlm), vlm.config.get_text_config().max_position_embeddings)
+    facts = {
+        "layer": str(settings.layer),
+        "activation_dim": str(subject.width),
+        "grid": "{}x{}".format(*subject.grid),
+        "subject_digest": tower_digest(path, settings.layer, type(subject)),
+    }
+    identity = (weights_digest(path), str(dtype), settings.attention)
+    explain = ExplainModel(
+        subject,
+        PrefixCache(subject, preprocess, settings.prefix_cache_bytes),
+        writer,
+        images_per_pass=settings.images_per_pass,
+        version=digest_text(*identity, facts["layer"]),
+        facts=facts,
+    )
+    return explain, CompleteModel(writer, version=digest_text(*identity), facts={})

@@ -1,0 +1,168 @@
+"""The served models end to end on a tiny Gemma and a random SAE, without a server."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from services.sae.checkpoint import CheckpointError, load_checkpoint
+from services.sae.loading import load
+from services.sae.settings import SaeSettings
+from services.sae.spec import FeatureRow, IndexQuery, MapRow, ScoreRow
+from services.serving.errors import InvalidInputError
+from services.serving.images import decode, to_png
+from tests.unit.sae.test_sae_reading import dense_codes
+from tests.unit.sae.tiny_sae import SIZE, write_sae
+from tests.unit.subject import tiny
+
+PIXELS = [tiny.picture(seed, 24 + 8 * (seed % 2), 40) for seed in range(5)]
+PICTURES = [decode(to_png(pixels)) for pixels in PIXELS]
+MEAN = {"reduce": "mean"}
+
+
+def served(checkpoint, sae, **options):
+    settings = SaeSettings(model=str(checkpoint), sae=str(sae), device="cpu", **{"images_per_pass": 2, **options})
+    return {model.spec.name: model for model in load(settings)}
+
+
+@pytest.fixture(scope="module")
+def models(checkpoint, sae_folder):
+    return served(checkpoint, sae_folder)
+
+
+@pytest.fixture(scope="module")
+def dense(checkpoint, sae_folder):
+    """Dense codes [n, p, s] from the untouched transformers model's hidden states."""
+    vlm = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    pixels = AutoProcessor.from_pretrained(checkpoint).image_processor(images=PIXELS, return_tensors="pt")
+    with torch.no_grad():
+        states = vlm.model.vision_tower(pixels["pixel_values"], output_hidden_states=True).hidden_states
+    return dense_codes(load_checkpoint(str(sae_folder)), states[tiny.LAYER + 1].numpy())
+
+
+def test_features_tell_direction_norm_and_liveliness(models, sae_folder):
+    sae = load_checkpoint(str(sae_folder))
+    dead, alive = models["features"].run([FeatureRow(5), FeatureRow(23)], {})
+    np.testing.assert_array_equal(alive.direction, sae.directions[23].numpy())
+    assert alive.norm == pytest.approx(1, abs=1e-5)
+    assert (alive.frequency, alive.alive) == (pytest.approx(0.24), True)
+    assert (dead.frequency, dead.alive) == (0, False)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_scores(models, dense, reduce):
+    results = models["score"].run([ScoreRow(picture) for picture in PICTURES], {"reduce": reduce})
+    expected = dense.mean(1) if reduce == "mean" else dense.max(1)
+    np.testing.assert_allclose([result.score for result in results], expected, atol=1e-4)
+    assert results[0].score.dtype == np.float32
+
+
+def test_maps(models, dense):
+    wanted = [np.array([i, 7, 7, 23 - i]) for i in range(5)]
+    rows = [MapRow(picture, ids) for picture, ids in zip(PICTURES, wanted, strict=True)]
+    for result, codes, ids in zip(models["maps"].run(rows, {}), dense, wanted, strict=True):
+        np.testing.assert_allclose(result.maps, codes[:, ids].T, atol=1e-4)
+    assert models["maps"].bucket(rows[0], {}) == 4
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_index_and_score_and_maps_agree(models, reduce):
+    parameters = {"reduce": reduce}
+    scores = np.array([r.score for r in models["score"].run([ScoreRow(p) for p in PICTURES], parameters)])
+    maps = models["maps"].run([MapRow(p, np.arange(SIZE)) for p in PICTURES], {})
+    thresholds = np.sort(scores, axis=0)[-3].astype(np.float32)  # two images per feature stay above
+    (hits,) = models["index"].run([IndexQuery(tuple(PICTURES), thresholds)], parameters)
+    image, feature = np.nonzero(scores > thresholds)
+    assert len(image) > SIZE
+    np.testing.assert_array_equal(hits.image, image)
+    np.testing.assert_array_equal(hits.feature, feature)
+    np.testing.assert_array_equal(hits.score, scores[image, feature])
+    for j, (i, f) in enumerate(zip(image, feature, strict=True)):
+        row = np.zeros(tiny.PATCHES, np.float32)
+        row[hits.position[hits.offset[j] : hits.offset[j + 1]]] = hits.value[hits.offset[j] : hits.offset[j + 1]]
+        np.testing.assert_array_equal(row, maps[i].maps[f])
+
+
+def test_a_row_does_not_depend_on_its_batch(models):
+    together = models["score"].run([ScoreRow(picture) for picture in PICTURES], MEAN)
+    for picture, result in zip(PICTURES, together, strict=True):
+        (alone,) = models["score"].run([ScoreRow(picture)], MEAN)
+        np.testing.assert_allclose(alone.score, result.score, atol=1e-5)
+
+
+def test_no_hits_is_an_empty_table(models):
+    (hits,) = models["index"].run([IndexQuery((PICTURES[0],), np.full(SIZE, np.inf, np.float32))], MEAN)
+    assert (len(hits.image), len(hits.position), hits.offset.tolist()) == (0, 0, [0])
+
+
+def test_facts_and_versions(models, checkpoint, sae_folder, tmp_path):
+    facts = models["index"].facts
+    assert {name: facts[name] for name in ("layer", "dict_size", "activation_dim", "grid", "mean_residual_norm")} == {
+        "layer": "1",
+        "dict_size": "24",
+        "activation_dim": "32",
+        "grid": "4x4",
+        "mean_residual_norm": "12.5",
+    }
+    assert all(model.facts == facts for model in models.values())
+    assert len({model.version for model in models.values()}) == 2
+    other = served(checkpoint, sae_folder, dtype="bfloat16")
+    assert other["score"].version != models["score"].version
+    assert other["features"].version == models["features"].version
+    assert other["score"].facts == facts
+
+
+def test_warm_up_batches_run(models):
+    defaults = {name: {p.name: p.default for p in model.spec.parameters} for name, model in models.items()}
+    batches = {name: list(model.warm_up()) for name, model in models.items()}
+    assert [name for name in batches if batches[name]] == ["score", "maps", "index"]
+    for name, model in models.items():
+        for rows in batches[name]:
+            assert len(model.run(rows, defaults[name])) == len(rows)
+
+
+@pytest.mark.parametrize("feature", [-1, SIZE])
+def test_ids_out_of_range_are_refused(models, feature):
+    with pytest.raises(InvalidInputError, match=rf"FEATURE {feature} is no feature .* 0 to 23"):
+        models["features"].run([FeatureRow(0), FeatureRow(feature)], {})
+    with pytest.raises(InvalidInputError, match=rf"FEATURES {feature} is no feature"):
+        models["maps"].run([MapRow(PICTURES[0], np.array([feature]))], {})
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (IndexQuery((), np.zeros(SIZE, np.float32)), "IMAGES is empty"),
+        (IndexQuery((PICTURES[0],), np.zeros(9, np.float32)), r"THRESHOLDS has shape \[9\]; it must be \[24\]"),
+        (IndexQuery((PICTURES[0],), np.full(SIZE, np.nan, np.float32)), "THRESHOLDS holds values below 0 or NaN"),
+        (IndexQuery((PICTURES[0],), np.full(SIZE, -1, np.float32)), "THRESHOLDS holds values below 0"),
+    ],
+)
+def test_bad_queries_are_refused(models, query, message):
+    with pytest.raises(InvalidInputError, match=message):
+        models["index"].run([query], MEAN)
+
+
+def test_no_features_are_refused(models):
+    with pytest.raises(InvalidInputError, match="FEATURES is empty"):
+        models["maps"].run([MapRow(PICTURES[0], np.zeros(0, np.int64))], {})
+
+
+def test_parts_that_do_not_belong_together_are_refused(checkpoint, tmp_path):
+    wide = write_sae(tmp_path / "wide", activation_dim=48)
+    state = torch.load(wide / "ae.pt", weights_only=True)
+    state |= {"encoder.weight": torch.ones(SIZE, 48), "decoder.weight": torch.ones(48, SIZE), "b_dec": torch.ones(48)}
+    torch.save(state, wide / "ae.pt")
+    with pytest.raises(ValueError, match=r"width 48, the subject's is 32: set `sae` and `model`"):
+        served(checkpoint, wide)
+    with pytest.raises(CheckpointError, match="`layer` is 2, the SAE was trained on block 1"):
+        served(checkpoint, write_sae(tmp_path / "sae"), layer=2)
+    with pytest.raises(CheckpointError, match=r"no trainer.layer; set `layer`"):
+        served(checkpoint, write_sae(tmp_path / "nowhere", layer=None))
+
+
+def test_an_unknown_norm_is_not_made_up(checkpoint, tmp_path, caplog):
+    folder = write_sae(tmp_path, mean_residual_norm=None)
+    assert np.isnan(float(served(checkpoint, folder)["score"].facts["mean_residual_norm"]))
+    assert "mean_residual_norm" in caplog.text
+    assert served(checkpoint, folder, mean_residual_norm=3.5)["score"].facts["mean_residual_norm"] == "3.5"
