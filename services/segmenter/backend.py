@@ -34,9 +34,9 @@ class Backend(ABC):
 
 
 class MaskSource(Protocol):
-    """A class that may be configured as the backend: bool [h, w] of what the text names; a ValueError refuses the row.
+    """A class that may be configured as the backend: bool [h, w] of what the text names.
 
-    It may have a `version: str`; without one its source file is hashed.
+    It refuses a row by a ValueError or LookupError. It may have a `version: str`; without one its source file is hashed.
     """
 
     def segment(self, image_bytes: bytes, text: str) -> Mask: ...
@@ -56,7 +56,7 @@ class MaskSourceBackend(Backend):
     def _segment_one(self, row: SegmentRow) -> Segmentation:
         try:
             mask = self._source.segment(bytes(row.image), row.text)
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             raise InvalidInputError(f"IMAGE or TEXT cannot be answered: {error}") from error
         if mask.dtype != np.bool_ or mask.ndim != 2:
             raise TypeError(f"a mask source must give bool [h, w], not {mask.dtype} {list(mask.shape)}")

@@ -10,11 +10,11 @@ Mask = npt.NDArray[np.bool_]
 
 def nearest_index(length: int, side: int = MASK_SIDE) -> npt.NDArray[np.int64]:
     """For each of `side` cells the index 0 ≤ j < `length` of the cell under its centre: int64 [side]."""
-    return np.floor((np.arange(side) + 0.5) * length / side).astype(np.int64)
+    return (2 * np.arange(side) + 1) * length // (2 * side)
 
 
 def resize_nearest(mask: Mask, side: int = MASK_SIDE) -> Mask:
-    """bool [h, w] to bool [side, side] by the pixel under each centre (as Pillow's NEAREST)."""
+    """bool [h, w] to bool [side, side] by the pixel under each centre."""
     height, width = mask.shape
     resized: Mask = mask[np.ix_(nearest_index(height, side), nearest_index(width, side))]
     return resized
