@@ -116,11 +116,11 @@ class JobSpec(_message.Message):
     def feature_sample(self) -> Global___FeatureSample: ...
     @_builtins.property
     def variants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """steering, topk_masks, topk_heatmaps, informed_masks, informed_heatmaps, or names in `texts`"""
+        """the five methods, control_random, control_permuted, or names in `texts`"""
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """iou, clip, synthetic_activation, auroc, oracle_iou, oracle_auroc"""
+        """iou, clip, synthetic_activation, auroc, oracle_iou, oracle_auroc; "none" alone: no scores"""
 
     @_builtins.property
     def steering(self) -> Global___Steering: ...
@@ -305,7 +305,7 @@ class Steering(_message.Message):
     POSITIONS_FIELD_NUMBER: _builtins.int
     BLANK_FIELD_NUMBER: _builtins.int
     alpha: _builtins.float
-    """factor of the direction"""
+    """factor of the direction; unset: the default"""
     unit: _builtins.str
     """"norm": multiples of the mean residual norm; "raw": residual units"""
     mode: _builtins.str
@@ -313,21 +313,23 @@ class Steering(_message.Message):
     positions: _builtins.str
     """all or active"""
     blank: _builtins.str
-    """white, gray or black; for `steering` only"""
+    """white, gray, black or noise; for variants that look at a blank image"""
     def __init__(
         self,
         *,
-        alpha: _builtins.float = ...,
+        alpha: _builtins.float | None = ...,
         unit: _builtins.str = ...,
         mode: _builtins.str = ...,
         positions: _builtins.str = ...,
         blank: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_alpha", b"_alpha", "alpha", b"alpha"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alpha", b"alpha", "blank", b"blank", "mode", b"mode", "positions", b"positions", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alpha", b"_alpha", "alpha", b"alpha", "blank", b"blank", "mode", b"mode", "positions", b"positions", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__alpha: _TypeAlias = _typing.Literal["alpha"]  # noqa: Y015
+    _WhichOneofArgType__alpha: _TypeAlias = _typing.Literal["_alpha", b"_alpha"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__alpha) -> _WhichOneofReturnType__alpha | None: ...
 
 Global___Steering: _TypeAlias = Steering  # noqa: Y015
 

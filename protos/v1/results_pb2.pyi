@@ -52,12 +52,16 @@ class FeatureResult(_message.Message):
     STAGE_SECONDS_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
     feature: _builtins.int
+    """−1 for a raw direction"""
     alive: _builtins.bool
     frequency: _builtins.float
     outcome: _builtins.str
     """ok, dead, failed, cancelled"""
     reason: _builtins.str
+    direction: _builtins.str
+    """name of the raw direction that was explained"""
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___VariantResult]: ...
     @_builtins.property
@@ -83,10 +87,11 @@ class FeatureResult(_message.Message):
         stage_seconds: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         outcome: _builtins.str = ...,
         reason: _builtins.str = ...,
+        direction: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "explain_images", b"explain_images", "feature", b"feature", "frequency", b"frequency", "outcome", b"outcome", "provenance", b"provenance", "reason", b"reason", "stage_seconds", b"stage_seconds", "test_images", b"test_images", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "direction", b"direction", "explain_images", b"explain_images", "feature", b"feature", "frequency", b"frequency", "outcome", b"outcome", "provenance", b"provenance", "reason", b"reason", "stage_seconds", b"stage_seconds", "test_images", b"test_images", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -150,7 +155,7 @@ class VariantResult(_message.Message):
     GENERATED_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     outcome: _builtins.str
-    """ok, empty, dead, too_few_images, failed"""
+    """ok, empty, dead, too_few_images, no_feature, not_given, failed"""
     reason: _builtins.str
     text: _builtins.str
     """cleaned"""
@@ -198,7 +203,7 @@ class Score(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     outcome: _builtins.str
-    """ok, no_detection, too_few_images, no_negatives, failed, …"""
+    """ok, no_detection, no_text, dead, too_few_images, no_negatives, no_feature, failed"""
     value: _builtins.float
     """present exactly when the outcome gives one"""
     reason: _builtins.str

@@ -1,0 +1,93 @@
+"""`ExplainPlan`: a JobSpec with every choice made and frozen, on which alone a feature's results depend."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.pipeline.defaults import SteeringSettings
+from orchestrator.pipeline.grid import Grid
+from orchestrator.pipeline.prompts import Prompts
+from orchestrator.pipeline.render import Interpolation
+
+
+class PlanError(ValueError):
+    """A JobSpec that cannot be carried out."""
+
+    def __init__(self, field: str, rule: str, remedy: str) -> None:
+        super().__init__(f"{field}: {rule}; {remedy}")
+        self.field, self.rule, self.remedy = field, rule, remedy
+
+
+class ExplainPlan(BaseModel):
+    """Everything that decides the results of a job's features. JSON-able; `features` are the job's items instead."""
+
+    model_config = ConfigDict(frozen=True)
+
+    features: tuple[int, ...] = Field(default=(), exclude=True)
+    variants: tuple[str, ...]
+    scores: tuple[str, ...]
+    texts: dict[str, str]  # variant → artifact with its given texts, JSON {feature: text}
+    steering: SteeringSettings
+    informed: SteeringSettings
+    prompts: Prompts
+    max_new_tokens: int
+    top_k: int
+    explain_index: str
+    test_index: str
+    explain_hash: str
+    test_hash: str
+    reduce: Literal["mean", "max"]
+    generated_images: int
+    prompt_prefix: str
+    segmenter_boxes: Literal["union", "first"]
+    heatmap_strength: float
+    heatmap_interpolation: Interpolation
+    max_side: int
+    seed: int
+    mean_residual_norm: float
+    grid: str
+    layer: int
+    dict_size: int
+    activation_dim: int
+    models: dict[str, str]  # "service.model" → version
+    software: str
+
+    def items(self) -> list[str]:
+        """The job's items: its features. Only on the plan as resolved; they do not travel with its JSON."""
+        return [str(feature) for feature in self.features]
+
+    @property
+    def patch_grid(self) -> Grid:
+        return Grid.parse(self.grid)
+
+    def check_feature(self, feature: int) -> None:
+        """Raise PlanError unless the SAE has this feature."""
+        if not 0 <= feature < self.dict_size:
+            raise PlanError("feature", f"{feature} is not in 0…{self.dict_size - 1}", "the SAE has no other features")
+
+    def settings(self) -> dict[str, str]:
+        """The choices that travel with every result."""
+        plain = ("top_k", "generated_images", "prompt_prefix", "max_new_tokens", "segmenter_boxes", "reduce", "layer")
+        steered = {
+            f"{name}.{key}": str(value)
+            for name, given in (("steering", self.steering), ("informed", self.informed))
+            for key, value in given.model_dump().items()
+        }
+        return {
+            **{name: str(getattr(self, name)) for name in plain},
+            **steered,
+            "heatmap_strength": str(self.heatmap_strength),
+            "heatmap_interpolation": self.heatmap_interpolation,
+            "mean_residual_norm": repr(self.mean_residual_norm),
+            "explain_index": self.explain_index,
+            "test_index": self.test_index,
+        }
+
+
+@lru_cache(maxsize=16)
+def read_plan(plan: str) -> ExplainPlan:
+    """The plan of a job from its JSON, remembered: all items of a job bring the same one."""
+    return ExplainPlan.model_validate_json(plan)
