@@ -36,7 +36,8 @@ class Backend(ABC):
 class MaskSource(Protocol):
     """A class that may be configured as the backend: bool [h, w] of what the text names.
 
-    It refuses a row by a ValueError or LookupError. It may have a `version: str`; without one its source file is hashed.
+    It refuses a row by a ValueError or LookupError. It may have a `version: str`; without one its source file is
+    hashed.
     """
 
     def segment(self, image_bytes: bytes, text: str) -> Mask: ...

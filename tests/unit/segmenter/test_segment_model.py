@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.segmenter.backend import bounding_box
-from services.segmenter.detectors import Detections
+from services.segmenter.detectors import Detections, Detector
 from services.segmenter.embeddings import EmbeddingCache
 from services.segmenter.grounded import GroundedSam
 from services.segmenter.loading import checkpoint_file, load
@@ -23,7 +23,7 @@ HALF = "tests.unit.segmenter.sources:Half"
 UNION, FIRST = {"boxes": "union"}, {"boxes": "first"}
 
 
-def model_of(**settings):
+def model_of(**settings) -> SegmentModel:
     (model,) = load(SegmenterSettings(**settings))
     return model
 
@@ -33,17 +33,17 @@ def mask_of(result) -> np.ndarray:
     return np.unpackbits(result.mask).reshape(224, 224).astype(bool)
 
 
-class Scripted:
+class Scripted(Detector):
     """A detector that finds what its text says: "2" two boxes, "0" none."""
 
     boxes = np.array([[0.1, 0.2, 0.7, 0.9], [0.0, 0.0, 0.4, 0.3], *[[0.5, 0.1, 1.0, 1.0]] * 30], dtype=np.float32)
 
+    def __init__(self) -> None:
+        """Needs no model."""
+
     def detect(self, images, texts):
         confidence = np.linspace(0.9, 0.4, len(self.boxes), dtype=np.float32)
         return [Detections(self.boxes[: int(text)], confidence[: int(text)]) for text in texts]
-
-    def bucket(self, image):
-        return None
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_configured_class_answers_and_its_errors_are_the_callers():
     np.testing.assert_allclose(left.boxes[0], [0, 0, 0.5, 1])
     assert not mask_of(nothing).any()
     for row in (SegmentRow(picture(0), "two words"), SegmentRow(decode(to_ppm(picture(0).pixels)), "left")):
-        with pytest.raises(InvalidInputError, match="words|unknown image"):
+        with pytest.raises(InvalidInputError, match=r"words|unknown image"):
             model.run([row], UNION)
 
 
