@@ -1,24 +1,66 @@
 """Where the pictures and the reference scores of a job's features come from: the indexes and the artifact store."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from orchestrator.analysis.table import References
+from orchestrator.index.images import ImageSetError
+from orchestrator.index.reader import Index
 from orchestrator.pipeline.grid import Grid
 from orchestrator.pipeline.render import Interpolation, Pixels, heatmap, masked
-from orchestrator.store.artifacts import ArtifactNotFoundError, ArtifactStore
-from protos.v1.results_pb2 import TopImage
+from orchestrator.store import ArtifactNotFoundError, ArtifactStore
+from services.serving.images import pixels_of
 
 
 @dataclass(frozen=True)
 class View:
     """One top image in the three ways a person looks at it, uint8 [h, w, 3] each."""
 
+    path: str
+    score: float
     raw: Pixels
     masked: Pixels
     heatmap: Pixels
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The two indexes of a job and the store of its artifacts; `strength` and `interpolation` as in its heatmaps."""
+
+    store: ArtifactStore
+    explain: Index
+    test: Index
+    strength: float
+    interpolation: Interpolation
+
+    def views(self, feature: int, count: int) -> list[View]:
+        """The feature's top images as the explainer saw them, best first; an image gone from disk is left out."""
+        grid = Grid.parse(self.explain.plan.grid)
+        views = []
+        for top in self.explain.top(feature, min(count, self.explain.plan.top_k)):
+            try:
+                raw = pixels_of(self.explain.read(top))
+            except ImageSetError:
+                continue
+            activation = top.map(grid.patches)
+            warm = heatmap(raw, activation, grid, self.strength, self.interpolation)
+            views.append(View(top.path, top.score, raw, masked(raw, activation, grid), warm))
+        return views
+
+    def picture(self, address: str) -> Pixels | None:
+        """An image from the artifact store, or None if it is gone."""
+        try:
+            data = self.store.get(address)
+        except ArtifactNotFoundError:
+            return None
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.uint8)
+
+    def references(self, features: Iterable[int]) -> References:
+        """Per feature, S of the test set's reference sample: the negatives, float32 [r]."""
+        scores: npt.NDArray[np.float32] = self.test.reference
+        return {feature: scores[:, feature] for feature in features if feature < scores.shape[1]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, Literal
@@ -22,6 +22,7 @@ from services.microworld.seeds import generator
 
 SetName = Literal["explain", "test", "truth"]
 SETS: Final[tuple[SetName, ...]] = ("explain", "test", "truth")
+Progress = Callable[[int, int], None]  # images done, of
 CHUNK = 100
 MAPS: Final = tuple(item.name for item in fields(world.Rendered) if item.name != "images")
 
@@ -44,7 +45,18 @@ def pixel_hash(image: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def write_set(name: SetName, n: int, out: Path, seed: int = 0) -> None:
+def prepare(folder: Path, name: SetName, count: int, progress: Progress) -> None:
+    """Write the set unless it lies there whole (the manifest is written last); what a profile's [sets] names.
+
+    Raises:
+        FileExistsError: `folder` holds another set.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.exists() or json.loads(manifest.read_text(encoding="utf-8"))["n"] != count:
+        write_set(name, count, folder, progress=progress)
+
+
+def write_set(name: SetName, n: int, out: Path, seed: int = 0, progress: Progress = lambda _done, _of: None) -> None:
     """Write `00000.png`..., `truth.npz` (id maps [n, 64, 64] as uint8, 255 = none, in file order), `manifest.json`.
 
     Raises:
@@ -63,6 +75,7 @@ def write_set(name: SetName, n: int, out: Path, seed: int = 0) -> None:
             hashes.append(pixel_hash(image))
         for key in MAPS:
             maps[key].append(getattr(rendered, key).astype(np.int8).view(np.uint8))
+        progress(len(hashes), n)
     with (out / "truth.npz").open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **{key: np.concatenate(value) for key, value in maps.items()})
     known.write_text(json.dumps({**manifest, "pixels": hashes}, indent=1) + "\n", encoding="utf-8")

@@ -57,14 +57,13 @@ def make_card(result: FeatureResult, sources: Sources, truth: Mapping[int, str])
 
 
 def _strips(result: FeatureResult, sources: Sources) -> tuple[Strip, ...]:
-    shown = [(top, view) for top in result.explain_images if (view := sources.view("explain", top)) is not None]
-    if not shown:
-        return ()
+    views = sources.views(result.feature, len(result.explain_images))
     kinds = (("top images", "raw"), ("masked", "masked"), ("heatmap", "heatmap"))
-    return tuple(
-        Strip(label, tuple(picture(getattr(view, kind), f"{top.path} · S = {top.score:.3f}") for top, view in shown))
+    strips = (
+        Strip(label, tuple(picture(getattr(view, kind), f"{view.path} · S = {view.score:.3f}") for view in views))
         for label, kind in kinds
     )
+    return tuple(strip for strip in strips if strip.pictures)
 
 
 def _line(variant: VariantResult, sources: Sources) -> Line:
@@ -90,7 +89,7 @@ def _generated(variant: VariantResult, sources: Sources) -> tuple[Picture, ...]:
     if images is None:
         return ()
     paired = zip(images.artifacts, images.activations, strict=True)
-    loaded = ((sources.artifact_pixels(address), activation) for address, activation in paired)
+    loaded = ((sources.picture(address), activation) for address, activation in paired)
     return tuple(picture(pixels, f"S = {activation:.3f}") for pixels, activation in loaded if pixels is not None)
 
 
