@@ -89,7 +89,7 @@ def test_without_batching_a_request_is_one_row(names, ids):
 
 
 def test_rows_without_an_optional_tensor_take_its_default_beside_rows_that_have_it():
-    vector, mask = np.float32([1, 2]), np.zeros((3, 2), bool)
+    vector, mask = np.array([1, 2], np.float32), np.zeros((3, 2), bool)
     rows = [ToyRow("a", (b"x",)), ToyRow("b", (b"y",), vector, 2.0, mask, "odd")]
     first, second = codec.decode_request(TOY, codec.encode_request(TOY, rows))
     same(first, ToyRow("a", (b"x",), np.zeros(2, np.float32), 1.0, np.ones((3, 2), bool), "plain"))
@@ -103,18 +103,21 @@ def test_typed_contents_are_read_like_raw_ones():
     request.inputs.add(name="VECTOR", datatype="FP32", shape=[1, 2]).contents.fp32_contents.extend([1.5, 2])
     request.inputs.add(name="MASK", datatype="BOOL", shape=[1, 1, 2]).contents.bool_contents.extend([True, False])
     (row,) = codec.decode_request(TOY, request)
-    same(row, ToyRow("é", (b"p", b"q"), np.float32([1.5, 2]), None, np.array([[True, False]])))
+    same(row, ToyRow("é", (b"p", b"q"), np.array([1.5, 2], np.float32), None, np.array([[True, False]])))
 
 
 def test_typed_contents_that_do_not_fit_are_refused():
     response = pb.ModelInferResponse()
     response.outputs.add(name="IDS", datatype="INT32", shape=[1]).contents.int_contents.append(1)
     response.outputs.add(name="BITS", datatype="UINT8", shape=[1]).contents.uint_contents.append(300)
-    with pytest.raises(InvalidInputError, match="BITS.*does not fit into UINT8"):
+    with pytest.raises(InvalidInputError, match=r"BITS.*does not fit into UINT8"):
         codec.decode_response(WHOLE, response)
 
 
-ROW = ToyRow("a", (b"x",), np.float32([1, 2]), 1.0)
+ROW = ToyRow("a", (b"x",), np.array([1, 2], np.float32), 1.0)
+
+
+NAMELESS = ToyRow(None, (b"x",), ROW.vector, 1.0)  # type: ignore[arg-type]
 
 
 def request_of(*rows):
@@ -164,8 +167,8 @@ BREACHES = {
     "all tensors must have one batch size": reshape("VECTOR", 2, 1),
     r"no dimension may be 0": lambda r: (reshape("VECTOR", 1, 0)(r), raw("VECTOR", b"")(r)),
     r"VECTOR: shape \[1, 2\] of FP32 takes 8 bytes, but 7": raw("VECTOR", b"1234567"),
-    "tensor VECTOR holds NaN or infinity": raw("VECTOR", np.float32([1, np.inf]).tobytes()),
-    "tensor FACTOR holds NaN": raw("FACTOR", np.float32([np.nan]).tobytes()),
+    "tensor VECTOR holds NaN or infinity": raw("VECTOR", np.array([1, np.inf], np.float32).tobytes()),
+    "tensor FACTOR holds NaN": raw("FACTOR", np.array([np.nan], np.float32).tobytes()),
     "tensor PROMPT: the shape asks for 1 elements, but 0": raw("PROMPT", b""),
     "tensor PROMPT: the shape asks for 1 elements, but more than 1": raw("PROMPT", b"\0\0\0\0" * 5),
     "tensor PROMPT: the last element's 4-byte length is cut off": raw("PROMPT", b"\1\0"),
@@ -223,8 +226,8 @@ def test_unknown_outputs_and_outputs_with_parameters_are_refused():
     [
         ([ROW, replace(ROW, images=(b"x", b"y"))], ValueError, "IMAGES: shapes differ"),
         ([replace(ROW, mask=np.ones((2, 3), bool))], ValueError, r"MASK has dimensions \[2, 3\]"),
-        ([replace(ROW, prompt=None)], TypeError, "PROMPT is None in all"),
-        ([ROW, replace(ROW, prompt=None)], TypeError, "PROMPT is None in one"),
+        ([NAMELESS], TypeError, "PROMPT is None in all"),
+        ([ROW, NAMELESS], TypeError, "PROMPT is None in one"),
         ([replace(ROW, vector=np.array(["a"]))], TypeError, "VECTOR takes FP32"),
     ],
 )

@@ -1,5 +1,8 @@
 """One batch and its mishaps: halving, blame, translation of faults."""
 
+import weakref
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,13 +10,20 @@ from hypothesis import strategies as st
 
 from services.serving.errors import DeviceLostError, InvalidInputError, OverloadedError, ServingError
 from services.serving.executor import run_batch
-from services.serving.faults import Fault, fault_of
+from services.serving.faults import Fault, fault_of, release_memory
 from services.serving.images import decode
 from services.serving.parameters import default_parameters
 from tests.unit.serving.toy import PICTURE, TOY, ToyModel, ToyResult, row
 
 PARAMETERS = default_parameters(TOY)
 DECODED = (decode(PICTURE),)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_collection():
+    """Collecting garbage beside torch takes most of a second; it has a test of its own."""
+    with mock.patch("services.serving.executor.release_memory") as release:
+        yield release
 
 
 def rows_of(*prompts):
@@ -28,10 +38,32 @@ def test_results_come_in_the_order_of_the_rows():
     assert texts(run_batch(ToyModel(), rows_of("a", "b", "c"), [0, 0, 1], PARAMETERS)) == ["A", "B", "C"]
 
 
-def test_out_of_memory_halves_the_batch_once():
+def test_out_of_memory_halves_the_batch_once(no_garbage_collection):
+    no_garbage_collection.reset_mock()
     model = ToyModel(capacity=2)
     assert texts(run_batch(model, rows_of(*"abcd"), [0, 0, 0, 1], PARAMETERS)) == list("ABCD")
     assert model.batches == [list("abcd"), ["a", "b"], ["c", "d"]]
+    no_garbage_collection.assert_called_once_with()
+
+
+def test_memory_of_the_failed_batch_is_free_before_the_halves_run():
+    class Block:
+        pass
+
+    class Hungry(ToyModel):
+        def run(self, rows, parameters):
+            block = Block()
+            self.alive = [ref for ref in getattr(self, "blocks", []) if ref() is not None]
+            self.blocks = [*getattr(self, "blocks", []), weakref.ref(block)]
+            return super().run(rows, parameters)
+
+    model = Hungry(capacity=1)
+    assert texts(run_batch(model, rows_of("a", "b"), [0, 0], PARAMETERS)) == ["A", "B"]
+    assert model.alive == []
+
+
+def test_giving_memory_back_works_without_an_accelerator():
+    release_memory()
 
 
 def test_out_of_memory_in_a_half_is_overload_for_its_rows_only():
@@ -79,7 +111,7 @@ def test_a_lost_device_fails_all_rows_at_once():
 
 def test_a_model_that_loses_rows_is_an_internal_error():
     model = ToyModel()
-    model.run = lambda rows, parameters: []  # type: ignore[method-assign]
+    model.run = lambda rows, parameters: []
     assert type(run_batch(model, rows_of("a"), [0], PARAMETERS)[0]) is ServingError
 
 
