@@ -156,6 +156,9 @@ class IndexCache:
 
     def get(self, name_or_id: str) -> Index:
         """The index of that id, or the newest one of that name. Raises LookupError, which lists the names."""
+        with self._lock:
+            if name_or_id in self._kept:  # an id: what it names never changes
+                return self._kept[name_or_id]
         index_id = self._id(name_or_id)
         with self._lock:
             if index_id not in self._kept:
