@@ -3,7 +3,7 @@
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import pandas as pd
 
@@ -41,9 +41,12 @@ class Verdict:
     precision: float | None
 
 
-def load_judge(dotted: str | None) -> Judge | None:
-    """The judge that a profile names as `package.module:Class`, or None. Raises ImportError or AttributeError."""
-    return None if dotted is None else cast(Judge, pkgutil.resolve_name(dotted)())
+def load_judge(section: Mapping[str, Any]) -> Judge | None:
+    """The judge of a profile's [judge] section, `class = "package.module:Class"`; None for a section without one.
+
+    Raises ImportError or AttributeError for a class that is not there.
+    """
+    return cast(Judge, pkgutil.resolve_name(section["class"])()) if "class" in section else None
 
 
 def verdict(frame: pd.DataFrame, judge: Judge) -> Verdict:

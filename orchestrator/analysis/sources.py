@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,11 @@ from PIL import Image
 
 from orchestrator.analysis.table import References
 from orchestrator.index.images import ImageSetError
-from orchestrator.index.reader import Index
+from orchestrator.index.reader import Index, IndexCache
 from orchestrator.pipeline.grid import Grid
 from orchestrator.pipeline.render import Interpolation, Pixels, heatmap, masked
 from orchestrator.store import ArtifactNotFoundError, ArtifactStore
+from protos.v1.results_pb2 import FeatureResult
 from services.serving.images import pixels_of
 
 
@@ -37,6 +39,18 @@ class Sources:
     test: Index
     strength: float
     interpolation: Interpolation
+
+    @classmethod
+    def of(cls, result: FeatureResult, store: ArtifactStore) -> "Sources":
+        """The sources that a result's provenance names. Raises LookupError if an index is not in the store."""
+        settings, indexes = result.provenance.settings, IndexCache(store)
+        return cls(
+            store,
+            indexes.get(settings["explain_index"]),
+            indexes.get(settings["test_index"]),
+            float(settings["heatmap_strength"]),
+            cast(Interpolation, settings["heatmap_interpolation"]),
+        )
 
     def views(self, feature: int, count: int) -> list[View]:
         """The feature's top images as the explainer saw them, best first; an image gone from disk is left out."""

@@ -1,1 +1,1 @@
-"""The main job end to end on one machine: stack, indexes, a job with anchors, the summary and the report."""
+"""The main job's choices: which features a demo explains, and the anchor rows beside the five methods."""

@@ -23,10 +23,12 @@ _ONE_THREAD = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "TOKEN
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where everything listens; written to `<home>/stack.json`, where the CLI finds the API."""
+    """Where everything listens and lies; written to `<home>/stack.json`, where the CLI finds the API."""
 
     api: str
     redis_url: str
+    profile: str
+    artifacts: str
     services: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, home: Path) -> None:
@@ -71,6 +73,8 @@ class Stack:
         self.addresses = Addresses(
             api=f"{LOOPBACK}:{self.ports['api']}",
             redis_url=redis_url or f"redis://{LOOPBACK}:{self.ports['redis']}/0",
+            profile=profile_name,
+            artifacts=f"file://{self.home / 'artifacts'}",
             services={name: f"dns:///{LOOPBACK}:{self.ports[name]}" for name in listening},
         )
 
@@ -113,9 +117,9 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The settings of API, worker and CLI that follow from where things run."""
         settings = {
-            "profile": self.profile_name,
+            "profile": self.addresses.profile,
             "redis_url": self.addresses.redis_url,
-            "artifacts": f"file://{self.home / 'artifacts'}",
+            "artifacts": self.addresses.artifacts,
             **self.addresses.services,
         }
         return _ONE_THREAD | {f"STEERSCOPE_{name.upper()}": value for name, value in settings.items()}

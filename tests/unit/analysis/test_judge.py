@@ -40,7 +40,7 @@ def test_features_without_truth_do_not_count_and_empty_texts_name_nothing():
 
 
 def test_no_judge_named_no_judge_loaded():
-    assert load_judge(None) is None
+    assert load_judge({}) is None
 
 
 def test_summary_has_null_for_what_is_missing():

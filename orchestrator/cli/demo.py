@@ -1,0 +1,113 @@
+"""`steerscope demo`: the main job end to end, on the embedded default."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.analysis.deliver import Finished, summary_of
+from orchestrator.analysis.judge import Judge, load_judge
+from orchestrator.cli.console import CommandError, err, out
+from orchestrator.cli.follow import follow, tell_end
+from orchestrator.cli.index import build_index
+from orchestrator.cli.report import write_files
+from orchestrator.cli.stack_progress import StackProgress
+from orchestrator.cli.summary_table import summary_table
+from orchestrator.client import JobsClient
+from orchestrator.demo.anchors import anchor_texts, choose_features
+from orchestrator.local.images import SETS
+from orchestrator.local.stack import Stack
+from orchestrator.local.supervisor import Supervisor
+from orchestrator.pipeline.defaults import SCORES
+from orchestrator.pipeline.variants import METHODS
+from orchestrator.store import ArtifactStore
+from protos.v1.jobs_pb2 import DONE, Job, JobSpec
+
+EXAMPLE = "steerscope demo --features 16 --out out/demo"
+
+
+def demo(
+    features: Annotated[str, typer.Option(help="How many interpretable features, or `all`.")] = "64",
+    output: Annotated[
+        Path, typer.Option("--out", help="Folder for report.html, summary.json and results.parquet.")
+    ] = Path("out/demo"),
+    profile: Annotated[str, typer.Option(help="A profile with image sets and a judge.")] = "microworld",
+    seed: Annotated[int, typer.Option(help="Seed of the sample, the shuffling and the generated images.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted demo left.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="Features treated at a time.")] = 8,
+) -> None:
+    """Start everything, index two image sets, explain and score features by all methods, report, stop everything."""
+    clock = _Clock()
+    count = _count(features)
+    home = output / "state"
+    if home.exists() and not resume:
+        shutil.rmtree(home)
+    stack = Stack(profile, home, None, concurrency, fixed_ports=False)
+    judge = load_judge(stack.profile.section("judge"))
+    if judge is None:
+        raise CommandError(f"profile {profile!r} has no [judge]: the demo needs a world with known truth")
+    with StackProgress() as shown, Supervisor(stack, shown.report, shown.images(stack)):
+        shown.finish()
+        clock.note("services_up")
+        with JobsClient(stack.addresses.api) as client:
+            finished = _work(client, stack, judge, clock, count, seed)
+        summary = summary_of(finished, clock.seconds)
+        write_files(finished, summary, output)
+    out.print(summary_table(summary))
+    err.print(f"[bold green]{output}/report.html[/] · results.parquet · summary.json · {clock.seconds['total']:.0f} s")
+
+
+class _Clock:
+    """Seconds since the start, by name."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def note(self, name: str) -> None:
+        self.seconds[name] = time.monotonic() - self._start
+
+
+def _count(features: str) -> int | None:
+    if features == "all":
+        return None
+    if not features.isdigit() or int(features) < 2:
+        raise CommandError(f"features: {features!r} must be `all` or a number of at least 2")
+    return int(features)
+
+
+def _work(client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: int | None, seed: int) -> Finished:
+    for name in SETS:
+        build_index(client, name, stack.images / name, None, None)
+    chosen = choose_features(judge, count, seed)
+    _first_explanation(client, chosen[0], clock)
+    spec = JobSpec(
+        name=f"{stack.profile.name}: {len(chosen)} features",
+        feature_ids=chosen,
+        variants=[*METHODS],
+        scores=SCORES,
+        seed=seed,
+        texts=anchor_texts(judge, chosen, seed),
+    )
+    job, times = follow(client, client.submit(spec), "features")
+    tell_end(job)
+    _require_done(job)
+    err.print(times.table())
+    results = list(client.results(job.id))
+    clock.note("total")
+    return Finished(job.id, spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
+
+
+def _first_explanation(client: JobsClient, feature: int, clock: _Clock) -> None:
+    """Explain one feature by steering at once: the first answer comes long before the last."""
+    for event in client.explain(feature=feature, spec=JobSpec(variants=["steering"], scores=["clip"])):
+        if event.HasField("explanation") and "first_explanation" not in clock.seconds:
+            clock.note("first_explanation")
+            err.print(f"feature {feature}, steered on a blank image: [bold]{event.explanation.text}[/]")
+
+
+def _require_done(job: Job) -> None:
+    if job.state != DONE:
+        raise CommandError(f"the job did not end well: {job.error or 'see the logs beside the artifacts'}")
