@@ -35,7 +35,7 @@ class OrchestratorSettings(BaseSettings):
     idle_exit_seconds: float = Field(60, gt=0, description="a worker that gets nothing from a filled queue exits")
 
     lease_seconds: float = Field(30, gt=0, description="how long a claim holds without renewal")
-    lease_renew_seconds: float = Field(10, gt=0)
+    lease_renew_seconds: float = Field(1, gt=0, description="also how soon a running item hears that it is cancelled")
     max_attempts: int = Field(3, ge=1, description="claims that may die or fail for unknown reasons before poison")
     sweep_seconds: float = Field(5, gt=0, description="pause between looks for expired leases and due items")
     outbox_stale_seconds: float = Field(10, gt=0, description="an entry taken but not published is taken again")

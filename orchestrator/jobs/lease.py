@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from redis.exceptions import RedisError
 
@@ -36,18 +37,20 @@ class Chore:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end and wait for it for a moment."""
+        """Ask the thread to end, wait for it for a moment, and let another process be elected at once."""
         self._stop.set()
         self._thread.join(timeout=5)
+        with suppress(RedisError):
+            self.elected(0.001)
 
-    def elected(self) -> bool:
-        """Whether this process is the one that does it, now and for the next seconds."""
-        return bool(self._database.run("elect", self._name, self._who, round(self._term * 1000)))
+    def elected(self, term: float) -> bool:
+        """Whether this process is the one that does it, now and for `term` seconds."""
+        return bool(self._database.run("elect", self._name, self._who, round(term * 1000)))
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                again = self.elected() and self._work()
+                again = self.elected(self._term) and self._work()
             except RedisError as error:
                 log.warning("%s: Redis does not answer: %s", self._name, error)
                 again = False
