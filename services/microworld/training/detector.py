@@ -60,14 +60,20 @@ def batch(n: int, rng: np.random.Generator) -> tuple[Tensor, Targets]:
 
 
 def losses(model: OwlViTForObjectDetection, images: Tensor, texts: Any, truth: Targets) -> tuple[Tensor, Tensor]:
-    """The focal loss of the names per answering token, and the loss of the boxes."""
+    """The loss of the names and the loss of the boxes; images [b, 3, 64, 64], tokenised texts of all names."""
     logits, boxes = propose(model, images, texts, torch.bfloat16)
-    wanted, weights = torch.from_numpy(truth.names), torch.from_numpy(truth.weights)
+    weights = torch.from_numpy(truth.weights)
+    return focal(logits, torch.from_numpy(truth.names), weights), box_loss(
+        boxes, torch.from_numpy(truth.boxes), weights
+    )
+
+
+def focal(logits: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+    """Focal BCE (squared error as weight, positives x 4) per weighted positive; [b, 64, 198], weights [b, 64]."""
     error = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     focus = (wanted - logits.detach().sigmoid()).square() * (1 + 3 * wanted)
     share = torch.where(weights > 0, weights, 1.0)[..., None]
-    named = (focus * share * error).sum() / (wanted * share).sum()
-    return named, box_loss(boxes, torch.from_numpy(truth.boxes), weights)
+    return (focus * share * error).sum() / (wanted * share).sum()
 
 
 def box_loss(proposed: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:

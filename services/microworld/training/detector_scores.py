@@ -22,6 +22,7 @@ from services.microworld.world import GRID, KINDS, SIZE, all_concepts, random_sc
 
 CALIBRATION: Final = 0x6F776C63  # seeds of scenes that training never saw
 HELD_OUT: Final = 0x6F776C68
+SCENES = 400  # in an evaluation
 HIT: Final = 0.5  # IoU from which a box counts as found
 Floats = NDArray[np.float32]
 
@@ -35,25 +36,25 @@ class Detections:
     things: list[NDArray[np.bool_]]  # [things, 198] the names of the true things
 
 
-def calibrate(folder: Path, n: int = 400) -> dict[str, float]:
+def calibrate(folder: Path, n: int | None = None) -> dict[str, float]:
     """Choose the threshold, write it to `steerscope.json`, return the figures of other scenes at that threshold."""
-    seen = _detect(folder, n, CALIBRATION)
+    seen = _detect(folder, n or SCENES, CALIBRATION)
     grid = np.round(np.arange(0.05, 0.96, 0.05), 2)
-    threshold = float(max(grid, key=lambda t: _found(seen, float(t))["f1"]))
+    threshold = float(max(grid, key=lambda t: found(seen, float(t))["f1"]))
     common.write_json(folder / "steerscope.json", {"box_threshold": threshold, "max_boxes": GRID**2})
     return evaluate(folder, n)
 
 
-def evaluate(folder: Path, n: int = 400) -> dict[str, float]:
+def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
     """Held-out figures: best box right per kind, presence AUROC, precision, recall and F1 at the shipped threshold."""
     threshold = float(json.loads((folder / "steerscope.json").read_text("utf-8"))["box_threshold"])
-    seen = _detect(folder, n, HELD_OUT)
+    seen = _detect(folder, n or SCENES, HELD_OUT)
     present = np.stack([names.any(0) for names in seen.things])
     best = seen.scores.max(1)
     return {
         **{f"top_box_{kind}": hit for kind, hit in _top_boxes(seen, present).items()},
         "presence_auroc": float(roc_auc_score(present.ravel(), best.ravel())),
-        **_found(seen, threshold),
+        **found(seen, threshold),
         "box_threshold": threshold,
     }
 
@@ -102,7 +103,7 @@ def _top_boxes(seen: Detections, present: NDArray[np.bool_]) -> dict[str, float]
     return {kind: float(np.mean(hits[kind])) for kind in (*KINDS, "blank") if hits[kind]}
 
 
-def _found(seen: Detections, threshold: float) -> dict[str, float]:
+def found(seen: Detections, threshold: float) -> dict[str, float]:
     """Precision over the boxes above the threshold, recall over (thing, name) pairs, and their harmonic mean."""
     said = right = there = found = 0
     for scores, overlap, names in zip(seen.scores, seen.overlaps, seen.things, strict=True):

@@ -22,7 +22,7 @@ VISIBLE = {"object": 20, "cell": 0.2, "ground": 100, "plain": 64}  # least pixel
 SAME_BOX = 0.8  # IoU of boxes above which the smaller ground cannot be told from the larger one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Instance:
     """One thing; `box` is (x0, y0, x1, y1) in pixels around the visible `mask` [64, 64]."""
 
