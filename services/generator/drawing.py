@@ -1,11 +1,6 @@
-"""How images are drawn: steps, guidance, size; from the settings, else from a file beside the weights."""
+"""How images are drawn: steps, guidance, size."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-
-BESIDE_WEIGHTS = "steerscope.json"
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -24,20 +19,3 @@ class Drawing:
     def with_request(self, steps: int, guidance: float) -> "Drawing":
         """This drawing with a request's `steps` (0 keeps) and `guidance` (−1 keeps)."""
         return replace(self, steps=steps or self.steps, guidance=self.guidance if guidance == -1 else guidance)
-
-
-def resolve(weights: Path | None, chosen: Mapping[str, int | float | None]) -> Drawing:
-    """`chosen` values, where None the file `steerscope.json` in the folder `weights`, where silent the defaults.
-
-    Raises ValueError when the file holds a key that is not a drawing value.
-    """
-    known = {field.name for field in fields(Drawing)}
-    values = asdict(Drawing())
-    file = weights / BESIDE_WEIGHTS if weights else None
-    if file and file.is_file():
-        beside = json.loads(file.read_text(encoding="utf-8"))
-        if unknown := sorted(set(beside) - known):
-            raise ValueError(f"{file.name}: unknown keys {unknown}; it may hold {sorted(known)}")
-        values |= beside
-    values |= {name: value for name, value in chosen.items() if value is not None}
-    return Drawing(**values)

@@ -1,16 +1,15 @@
 """From settings to the served model. Backends by name; a name with a colon is a class given by configuration."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from services.generator.backend import Backend, DrawerBackend
-from services.generator.drawing import resolve
+from services.generator.drawing import Drawing
 from services.generator.model import GenerateModel
 from services.generator.settings import GeneratorSettings
 from services.serving.plugin import identity, instantiate
 from services.serving.profile import resolve_path
 from services.serving.provenance import digest_text
-from services.serving.weights import weights_digest
+from services.serving.weights import values_for, weights_digest
 
 
 def load(settings: GeneratorSettings) -> tuple[GenerateModel]:
@@ -38,7 +37,7 @@ def _diffusers(settings: GeneratorSettings) -> Backend:
     weights, device = resolve_path(settings.model), resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
     chosen = settings.model_dump(include={"steps", "guidance", "size", "max_sequence_length"})
-    drawing = resolve(Path(weights) if Path(weights).is_dir() else None, chosen)
+    drawing = values_for(weights, Drawing, chosen)
     pipeline = load_pipeline(weights, t5=settings.t5, device=str(device), dtype=dtype, offload=settings.offload)
     version = digest_text(weights_digest(weights), repr(drawing), str(settings.t5), str(dtype))
     return DiffusionBackend(pipeline, drawing, version)

@@ -9,7 +9,7 @@ from services.segmenter.detectors import Detections, Detector
 from services.segmenter.embeddings import ImageEmbedding
 from services.segmenter.masks import segmentation
 from services.segmenter.sam import Sam
-from services.segmenter.spec import MASK_SIDE, MAX_BOXES, Segmentation, SegmentRow
+from services.segmenter.spec import MASK_SIDE, Segmentation, SegmentRow
 from services.serving.images import Picture, decode, to_ppm
 
 _NOTHING = np.zeros((MASK_SIDE, MASK_SIDE), dtype=np.bool_)
@@ -17,11 +17,12 @@ _WARM_UP_SIDE = 64
 
 
 class GroundedSam(Backend):
-    """A detector and a SAM 2. At most the 16 best boxes of a row become masks."""
+    """A detector and a SAM 2. The best `max_boxes` boxes of a row become masks."""
 
-    def __init__(self, detector: Detector, sam: Sam, version: str) -> None:
+    def __init__(self, detector: Detector, sam: Sam, max_boxes: int, version: str) -> None:
         self._detector = detector
         self._sam = sam
+        self._max_boxes = max_boxes
         self.version = version
         self.facts = {"backend": "grounded-sam2", "detector": type(detector).__name__}
 
@@ -30,7 +31,7 @@ class GroundedSam(Backend):
         found = self._detector.detect(images, [row.text for row in rows])
         # An image in which nothing was found needs no embedding.
         embeddings = self._sam.embed([image for image, hits in zip(images, found, strict=True) if len(hits.boxes)])
-        used = 1 if boxes == "first" else MAX_BOXES
+        used = 1 if boxes == "first" else self._max_boxes
         return [
             self._combine(image, hits, embeddings.get(image.digest), used)
             for image, hits in zip(images, found, strict=True)

@@ -10,7 +10,7 @@ from services.segmenter.settings import SegmenterSettings
 from services.serving.plugin import identity, instantiate
 from services.serving.profile import resolve_path
 from services.serving.provenance import digest_files, digest_text
-from services.serving.weights import weights_digest
+from services.serving.weights import values_for, weights_digest
 
 
 def load(settings: SegmenterSettings) -> tuple[SegmentModel]:
@@ -44,8 +44,9 @@ def _grounded_sam(settings: SegmenterSettings) -> Backend:
     dtype = resolve_dtype(settings.dtype, device)
     # Weights stay float32 (parts of both models need it); only the arithmetic is of the lower precision.
     autocast = functools.partial(torch.autocast, device.type, dtype=dtype, enabled=dtype != torch.float32)
-    thresholds = Thresholds(settings.box_threshold, settings.text_threshold)
     weights, config = resolve_path(settings.detector), resolve_path(settings.sam_config)
+    chosen = settings.model_dump(include={"box_threshold", "text_threshold", "max_boxes"})
+    thresholds = values_for(weights, Thresholds, chosen)
     checkpoint = checkpoint_file(resolve_path(settings.sam_checkpoint))
     detector = load_detector(weights, thresholds, str(device), autocast)
     sam = load_sam(config, checkpoint, postprocessing=settings.sam_postprocessing, device=str(device))
@@ -58,7 +59,7 @@ def _grounded_sam(settings: SegmenterSettings) -> Backend:
         str(dtype),
     )
     cache = EmbeddingCache(settings.embedding_cache_bytes)
-    return GroundedSam(detector, Sam(sam, cache, settings.sam_batch_size, autocast), version)
+    return GroundedSam(detector, Sam(sam, cache, settings.sam_batch_size, autocast), thresholds.max_boxes, version)
 
 
 def checkpoint_file(location: str) -> str:

@@ -9,7 +9,10 @@ from services.serving.settings import ServiceSettings
 
 
 class SegmenterSettings(ServiceSettings):
-    """Which detector and which SAM 2; the defaults are those of METHOD §6."""
+    """Which detector and which SAM 2; the defaults are those of METHOD §6.
+
+    Thresholds left open come from `steerscope.json` beside the detector's weights.
+    """
 
     model_config = SettingsConfigDict(env_prefix="STEERSCOPE_SEGMENTER_")
 
@@ -17,8 +20,9 @@ class SegmenterSettings(ServiceSettings):
     backend: str = Field("grounded-sam2", description="grounded-sam2, or package.module:ClassName of a class")
     backend_options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of that class")
     detector: str = Field("IDEA-Research/grounding-dino-base", description="folder, package:… or hub id")
-    box_threshold: float = Field(0.3, ge=0, le=1, description="confidence above which a box counts")
-    text_threshold: float = Field(0.25, ge=0, le=1, description="confidence of its words (Grounding DINO only)")
+    box_threshold: float | None = Field(None, ge=0, le=1, description="confidence above which a box counts")
+    text_threshold: float | None = Field(None, ge=0, le=1, description="confidence of its words (Grounding DINO)")
+    max_boxes: int | None = Field(None, ge=1, le=1024, description="boxes per row that become masks, best first")
     sam_config: str = Field(
         "configs/sam2.1/sam2.1_hiera_l.yaml", description="name inside the sam2 package, or a YAML file"
     )

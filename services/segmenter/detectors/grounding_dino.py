@@ -41,10 +41,12 @@ class GroundingDinoDetector(Detector):
             outputs = self._model(**pixels, **tokens)
         probability = outputs.logits.float().sigmoid()
         confidence = probability.amax(dim=-1)
-        said = (probability > self._thresholds.text) & self._words(tokens.input_ids, probability.shape[-1])[:, None]
+        said = (probability > self._thresholds.text_threshold) & self._words(tokens.input_ids, probability.shape[-1])[
+            :, None
+        ]
         confidence = confidence.masked_fill(~said.any(dim=-1), 0)
         corners = center_to_corners_format(outputs.pred_boxes)
-        return [best_first(*row, self._thresholds.box) for row in zip(corners, confidence, strict=True)]
+        return [best_first(*row, self._thresholds.box_threshold) for row in zip(corners, confidence, strict=True)]
 
     def _words(self, ids: torch.Tensor, length: int) -> torch.Tensor:
         """Which of the `length` token places hold words, not marks or padding: bool [b, length]."""

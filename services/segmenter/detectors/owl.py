@@ -27,7 +27,7 @@ class OwlVitDetector(Detector):
             best_first(
                 boxes[image_row[image.digest]] * self._scale(image),
                 confidence[image_row[image.digest], :, text_row[text]],
-                self._thresholds.box,
+                self._thresholds.box_threshold,
             )
             for image, text in zip(images, texts, strict=True)
         ]

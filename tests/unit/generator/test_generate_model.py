@@ -1,9 +1,8 @@
-import json
+import shutil
 
 import numpy as np
 import pytest
 
-from services.generator.drawing import BESIDE_WEIGHTS, Drawing, resolve
 from services.generator.loading import load
 from services.generator.settings import GeneratorSettings
 from services.generator.spec import Generated, GenerateRow
@@ -87,16 +86,12 @@ def test_wrong_backends_are_refused_at_start(settings, message):
         model_of(**settings)
 
 
-def test_drawing_values_settings_before_file_before_defaults(tmp_path):
-    assert resolve(None, {}) == resolve(tmp_path, {"steps": None}) == Drawing(30, 7.5, 512, 256)
-    (tmp_path / BESIDE_WEIGHTS).write_text(json.dumps({"steps": 20, "guidance": 3, "size": 64}))
-    assert resolve(tmp_path, {"steps": 5, "size": None}) == Drawing(5, 3, 64, 256)
-
-
-def test_unknown_drawing_values_beside_the_weights_are_refused(tmp_path):
-    (tmp_path / BESIDE_WEIGHTS).write_text(json.dumps({"step": 20}))
-    with pytest.raises(ValueError, match=r"\['step'\].*steps"):
-        resolve(tmp_path, {})
+def test_drawing_values_may_lie_beside_the_weights(weights, tmp_path):
+    shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "steerscope.json").write_text('{"steps": 2, "size": 32, "max_sequence_length": 4}')
+    common = {"model": str(tmp_path), "t5": False, "device": "cpu"}
+    assert model_of(**common).facts | {"steps": "2", "size": "32"} == model_of(**common).facts
+    assert model_of(**common, steps=3).facts["steps"] == "3"
 
 
 def test_settings_come_from_the_environment(monkeypatch):

@@ -1,5 +1,6 @@
 import contextlib
 import math
+import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -49,7 +50,7 @@ class Scripted(Detector):
 @pytest.fixture
 def scripted(sam_model) -> SegmentModel:
     sam = Sam(sam_model, EmbeddingCache(1 << 20), batch_size=4, autocast=contextlib.nullcontext)
-    return SegmentModel(GroundedSam(Scripted(), sam, "v"))
+    return SegmentModel(GroundedSam(Scripted(), sam, 20, "v"))
 
 
 @pytest.fixture
@@ -83,10 +84,20 @@ def test_no_detection_is_an_empty_mask_and_costs_no_embedding(scripted, monkeypa
     assert (result.boxes == -1).all()
 
 
-def test_all_boxes_are_counted_but_sixteen_shown(scripted):
-    (result,) = scripted.run([SegmentRow(picture(0), "20")], UNION)
-    assert result.detections == 20
-    assert (result.confidence > 0).sum() == MAX_BOXES
+def test_all_boxes_are_counted_but_sixteen_are_shown(scripted):
+    twenty, thirty = scripted.run([SegmentRow(picture(0), "20"), SegmentRow(picture(0), "30")], UNION)
+    assert (twenty.detections, thirty.detections) == (20, 30)
+    assert (twenty.confidence > 0).sum() == (thirty.confidence > 0).sum() == MAX_BOXES
+
+
+def test_only_the_best_boxes_become_masks(scripted, monkeypatch):
+    decoded = []
+    sam = scripted._backend._sam
+    original = sam.masks
+    monkeypatch.setattr(sam, "masks", lambda *args: decoded.append(len(args[2])) or original(*args))
+    scripted.run([SegmentRow(picture(0), text) for text in ("3", "30")], UNION)
+    scripted.run([SegmentRow(picture(0), "30")], FIRST)
+    assert decoded == [3, 20, 1]
 
 
 def test_rows_do_not_influence_one_another(grounded):
@@ -104,6 +115,16 @@ def test_rows_do_not_influence_one_another(grounded):
 def test_warm_up_can_be_run(grounded):
     for batch in grounded.warm_up():
         assert len(grounded.run(batch, UNION)) == len(batch)
+
+
+def test_thresholds_may_lie_beside_the_weights(owlvit, sam_checkpoint, tmp_path):
+    shutil.copytree(owlvit, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "steerscope.json").write_text('{"box_threshold": 1.0, "max_boxes": 3}')
+    common = {"detector": str(tmp_path), "sam_config": str(SAM_CONFIG), "sam_checkpoint": str(sam_checkpoint),
+              "device": "cpu"}  # fmt: skip
+    rows = [SegmentRow(picture(0), "red")]
+    assert model_of(**common).run(rows, UNION)[0].detections == 0
+    assert model_of(**common, box_threshold=0.0).run(rows, UNION)[0].detections > 3
 
 
 def test_a_blank_text_is_refused(scripted):
