@@ -33,7 +33,7 @@ def save_pipeline(denoiser: Denoiser, vae: AutoencoderKL, tokenizer: CLIPTokeniz
     """Write the pipeline in bfloat16 and `steerscope.json` (how to call it), file by file, each atomically."""
 
     def write(folder: Path) -> None:
-        # Copies, since training goes on in float32. Their configs say float32, so that loaders compute in it.
+        # Copies, since training goes on in float32.
         vae_copy = copy.deepcopy(vae).to(memory_format=torch.contiguous_format)
         pipeline = StableDiffusion3Pipeline(
             transformer=copy.deepcopy(denoiser.transformer).to(torch.bfloat16),
@@ -46,6 +46,10 @@ def save_pipeline(denoiser: Denoiser, vae: AutoencoderKL, tokenizer: CLIPTokeniz
             **ABSENT,
         )
         pipeline.save_pretrained(folder)
+        for name in ("text_encoder", "text_encoder_2"):
+            # transformers computes in the dtype of the config unless told otherwise, diffusers in float32: say float32.
+            config = folder / name / "config.json"
+            write_json(config, json.loads(config.read_text(encoding="utf-8")) | {"dtype": "float32"})
         write_json(folder / "steerscope.json", SETTINGS)
 
     replace_files(out, write)
@@ -53,7 +57,7 @@ def save_pipeline(denoiser: Denoiser, vae: AutoencoderKL, tokenizer: CLIPTokeniz
 
 def load_pipeline(folder: Path) -> Any:
     """The saved pipeline in float32, without a progress bar."""
-    pipeline = StableDiffusion3Pipeline.from_pretrained(folder, torch_dtype=torch.float32, **ABSENT)
+    pipeline = StableDiffusion3Pipeline.from_pretrained(folder, dtype=torch.float32, **ABSENT)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
