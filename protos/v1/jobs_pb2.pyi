@@ -389,6 +389,7 @@ class Job(_message.Message):
     FINISHED_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
     """explain or index"""
@@ -401,7 +402,9 @@ class Job(_message.Message):
     error: _builtins.str
     request_id: _builtins.str
     @_builtins.property
-    def spec(self) -> Global___JobSpec: ...
+    def spec(self) -> Global___JobSpec:
+        """as submitted; List and Watch leave `texts` out"""
+
     @_builtins.property
     def items_by_state(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """queued, running, done, failed, cancelled"""
@@ -409,6 +412,10 @@ class Job(_message.Message):
     @_builtins.property
     def outcomes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """feature × variant outcomes so far"""
+
+    @_builtins.property
+    def index(self) -> Global___IndexSpec:
+        """of an index job, instead of spec"""
 
     def __init__(
         self,
@@ -425,10 +432,11 @@ class Job(_message.Message):
         finished: _builtins.float = ...,
         error: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        index: Global___IndexSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "error", b"error", "finished", b"finished", "id", b"id", "items_by_state", b"items_by_state", "items_total", b"items_total", "kind", b"kind", "outcomes", b"outcomes", "request_id", b"request_id", "spec", b"spec", "started", b"started", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "error", b"error", "finished", b"finished", "id", b"id", "index", b"index", "items_by_state", b"items_by_state", "items_total", b"items_total", "kind", b"kind", "outcomes", b"outcomes", "request_id", b"request_id", "spec", b"spec", "started", b"started", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -702,12 +710,13 @@ class ItemEvent(_message.Message):
     SECONDS_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     item: _builtins.str
-    """feature or shard"""
+    """feature, shard or merge; empty: the job itself, which changed its state"""
     state: _builtins.str
-    """running, stage, done, failed, cancelled, requeued"""
+    """running, stage, done, failed, cancelled, requeued; of a job: cancelling, too"""
     stage: _builtins.str
     seconds: _builtins.float
     detail: _builtins.str
+    """outcome, or reason"""
     def __init__(
         self,
         *,
