@@ -29,7 +29,7 @@ from services.microworld.world.layout import MAX_OBJECTS, random_color, random_s
 
 __all__ = ["evaluate", "train"]
 
-STEPS: Final = 4500
+STEPS: Final = 3600
 BATCH: Final = 16  # images; about five boxes each
 CONFIG: Final = Path(__file__).with_name("sam2.yaml")
 MEAN: Final = torch.tensor([0.485, 0.456, 0.406])[:, None, None]  # of SAM 2's own image transform
