@@ -15,7 +15,7 @@ class Reference:
         self.block = vlm.model.vision_tower.encoder.layers[layer]
 
     def inputs(self, row: ExplainRow | CompleteRow) -> Any:
-        images = [pixels_of(image) for image in getattr(row, "images", ())]
+        images = [pixels_of(image).copy() for image in getattr(row, "images", ())]
         content = [*({"type": "image", "image": image} for image in images), {"type": "text", "text": row.prompt}]
         return self.processor.apply_chat_template(
             [{"role": "user", "content": content}],

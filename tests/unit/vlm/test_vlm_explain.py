@@ -55,28 +55,30 @@ def assert_same(result, expected):
     assert result.logprob == pytest.approx(expected.logprob, abs=1e-5)
 
 
-@pytest.mark.parametrize("rows", [ONE_IMAGE, THREE_IMAGES], ids=["one image", "three images"])
+@pytest.fixture(scope="module")
+def expected(reference):
+    return [reference.write(row, 12) for row in (*ONE_IMAGE, *THREE_IMAGES)]
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_a_mixed_batch_equals_hooked_rows_alone(served, reference, rows, attention):
-    results = run_in_buckets(served(attention=attention)["explain"], rows)
-    expected = [reference.write(row, 12) for row in rows]
+def test_a_mixed_batch_equals_hooked_rows_alone(served, expected, attention):
+    results = run_in_buckets(served(attention=attention)["explain"], [*ONE_IMAGE, *THREE_IMAGES])
     for result, one in zip(results, expected, strict=True):
         assert_same(result, one)
 
 
-def test_the_rows_tell_the_cases_apart(reference):
+def test_the_rows_tell_the_cases_apart(expected):
     """The comparison above means something: texts differ, some end, some are cut."""
-    expected = [reference.write(row, 12) for row in ONE_IMAGE]
-    assert len({one.text for one in expected}) >= 6
+    assert len({one.text for one in expected}) >= 8
     assert len({one.truncated for one in expected}) == 2
 
 
 @pytest.mark.parametrize("images_per_pass", [1, 2, 64])
 def test_rows_do_not_influence_one_another(served, images_per_pass):
     model = served(images_per_pass=images_per_pass)["explain"]
-    for rows in (ONE_IMAGE, THREE_IMAGES):
-        for row, result in zip(rows, run_in_buckets(model, rows), strict=True):
-            assert_same(model.run([row], NEW)[0], result)
+    rows = [*ONE_IMAGE[5:], *THREE_IMAGES]
+    for row, result in zip(rows, run_in_buckets(model, rows), strict=True):
+        assert_same(model.run([row], NEW)[0], result)
 
 
 def test_steered_features_are_the_hooks(served, reference, monkeypatch):
@@ -97,7 +99,7 @@ def test_alpha_zero_is_no_intervention(served, mode):
     model = served()["explain"]
     together = model.run([plain, zero, THREE_IMAGES[1]], NEW)  # beside a row that does steer
     assert_same(together[0], together[1])
-    assert together[0].text != together[2].text
+    assert abs(together[0].logprob - together[2].logprob) > 1e-3
     assert_same(model.run([zero], NEW)[0], together[1])
 
 
