@@ -1,22 +1,21 @@
 """An index job with fakes: shards, faults, merge and reading, against dense numpy."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from orchestrator.deps import Deps
-from orchestrator.index.build import run_shard
 from orchestrator.index.images import ImageSet, ImageSetError, digest_of_bytes, set_hash
 from orchestrator.index.plan import MERGE, IndexPlan, IndexPlanError, plan
-from orchestrator.index.reader import Index, overlap
-from orchestrator.jobs.model import CancelledItem, ItemContext, PermanentError, TransientError
+from orchestrator.index.reader import overlap
+from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.remote import collect
 from protos.v1.jobs_pb2 import IndexSpec
 from services.serving.errors import ServingError, UnavailableError
 from services.serving.profile import Profile
 from tests.unit.pipeline import fakes
+from tests.unit.pipeline.stage import IndexJob
 
 PROFILE = Profile("test", {"images": {"top_k": 3, "reference": 7, "shard_size": 5, "batch": 2}})
 
@@ -26,30 +25,9 @@ def make_plan(deps: Deps, folder: Path, **fields) -> IndexPlan:
     return plan(spec, profile=PROFILE, facts=collect(deps.clients, deps.cache), store=deps.store)
 
 
-@dataclass
-class Job:
-    """Runs items one by one, as a worker would."""
-
-    deps: Deps
-    plan: IndexPlan
-    stages: list[str] = field(default_factory=list)
-
-    def run(self, item: str, cancelled=lambda: False):
-        context = ItemContext(
-            "job", item, self.plan.model_dump_json(), 1, cancelled, lambda s, _: self.stages.append(s)
-        )
-        return run_shard(context, self.deps)
-
-    def finish(self) -> Index:
-        for item in reversed(self.plan.items()):
-            self.run(item)
-        result = self.run(MERGE)
-        return self.deps.indexes.get(result.artifact.removeprefix("indexes/"))
-
-
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_the_index_equals_a_dense_search(deps: Deps, folder: Path, reduce: str):
-    index = Job(deps, make_plan(deps, folder, reduce=reduce)).finish()
+    index = IndexJob(deps, make_plan(deps, folder, reduce=reduce)).finish()
     images = [path.read_bytes() for path in sorted(folder.iterdir())]
     maps = np.stack([fakes.maps_of(image) for image in images])
     scores = maps.mean(-1) if reduce == "mean" else maps.max(-1)
@@ -75,19 +53,19 @@ def test_the_sample_is_fixed_by_the_seed(deps: Deps, folder: Path):
 
 
 def test_shards_do_not_depend_on_their_size(deps: Deps, folder: Path):
-    one, many = (Job(deps, make_plan(deps, folder, shard_size=size)).finish() for size in (100, 4))
+    one, many = (IndexJob(deps, make_plan(deps, folder, shard_size=size)).finish() for size in (100, 4))
     for feature in range(fakes.S):
         assert [(i.image, i.score) for i in one.top(feature, 3)] == [(i.image, i.score) for i in many.top(feature, 3)]
     np.testing.assert_array_equal(one.reference, many.reference)
 
 
 def test_a_second_run_is_a_look_up_and_gives_the_same_index(deps: Deps, folder: Path, services: fakes.Fakes):
-    first = Job(deps, make_plan(deps, folder)).finish()
+    first = IndexJob(deps, make_plan(deps, folder)).finish()
     calls = len(services.sae.calls["index"])
-    assert Job(deps, make_plan(deps, folder)).finish().id == first.id
+    assert IndexJob(deps, make_plan(deps, folder)).finish().id == first.id
     assert len(services.sae.calls["index"]) == calls
     services.sae.salt = "other weights"
-    Job(deps, make_plan(deps, folder)).finish()
+    IndexJob(deps, make_plan(deps, folder)).finish()
     assert len(services.sae.calls["index"]) == 2 * calls
 
 
@@ -96,7 +74,7 @@ def test_unreadable_images_are_counted_and_listed(deps: Deps, folder: Path, serv
     services.sae.refuse = lambda row: bad in (getattr(row, "images", None) or (getattr(row, "image", b""),))
     (folder / "011.png").unlink()
     (folder / "011.png").symlink_to(folder / "gone.png")
-    job = Job(deps, make_plan(deps, folder, reference=23))
+    job = IndexJob(deps, make_plan(deps, folder, reference=23))
     counts = [job.run(item).outcomes for item in job.plan.items()]
     assert sum(count["images/ok"] for count in counts) == 21
     assert sum(count["images/unreadable"] for count in counts) == 2
@@ -112,18 +90,18 @@ def test_unreadable_images_are_counted_and_listed(deps: Deps, folder: Path, serv
 def test_a_folder_of_refused_images_has_no_index(deps: Deps, folder: Path, services: fakes.Fakes):
     services.sae.refuse = lambda row: hasattr(row, "images") or hasattr(row, "image")
     with pytest.raises(PermanentError, match="no image"):
-        Job(deps, make_plan(deps, folder)).finish()
+        IndexJob(deps, make_plan(deps, folder)).finish()
 
 
 def test_an_index_has_no_holes(deps: Deps, folder: Path):
-    job = Job(deps, make_plan(deps, folder))
+    job = IndexJob(deps, make_plan(deps, folder))
     job.run("0")
     with pytest.raises(PermanentError, match="shard 1"):
         job.run(MERGE)
 
 
 def test_faults_of_the_service(deps: Deps, folder: Path, services: fakes.Fakes):
-    job = Job(deps, make_plan(deps, folder))
+    job = IndexJob(deps, make_plan(deps, folder))
     services.sae.faults["index"] = [UnavailableError("down")] * 9
     with pytest.raises(TransientError):
         job.run("0")
@@ -138,7 +116,7 @@ def test_faults_of_the_service(deps: Deps, folder: Path, services: fakes.Fakes):
 
 
 def test_a_changed_file_is_noticed(deps: Deps, folder: Path):
-    index = Job(deps, make_plan(deps, folder)).finish()
+    index = IndexJob(deps, make_plan(deps, folder)).finish()
     image = next(image for feature in range(fakes.S) for image in index.top(feature, 1))
     (folder / image.path).write_bytes(b"other")
     with pytest.raises(ImageSetError, match="changed"):
@@ -152,14 +130,14 @@ def test_overlap_is_by_content(deps: Deps, folder: Path, tmp_path: Path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "renamed.png").write_bytes((folder / "004.png").read_bytes())
-    first, second = (Job(deps, make_plan(deps, where)).finish() for where in (folder, other))
+    first, second = (IndexJob(deps, make_plan(deps, where)).finish() for where in (folder, other))
     assert overlap(first, second) == [digest_of_bytes((folder / "004.png").read_bytes())]
 
 
 def test_names_point_to_the_newest(deps: Deps, folder: Path):
-    first = Job(deps, make_plan(deps, folder)).finish()
+    first = IndexJob(deps, make_plan(deps, folder)).finish()
     assert deps.indexes.get("test").id == first.id
-    second = Job(deps, make_plan(deps, folder, top_k=2)).finish()
+    second = IndexJob(deps, make_plan(deps, folder, top_k=2)).finish()
     assert deps.indexes.get("test").id == second.id != first.id
     assert deps.indexes.get(first.id).plan.top_k == 3
     with pytest.raises(LookupError, match="built so far: test"):
