@@ -11,13 +11,15 @@ import torch
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from sam2.build_sam import build_sam2
-from sam2.sam2_image_predictor import SAM2ImagePredictor
+from sam2.utils.transforms import SAM2Transforms
 from torch.nn import functional
 
 from services.segmenter.embeddings import EmbeddingCache, ImageEmbedding
 from services.segmenter.masks import Mask, nearest_index
 from services.segmenter.spec import MASK_SIDE
 from services.serving.images import Picture
+
+_LOGIT_THRESHOLD = 0.0
 
 
 def load_sam(config: str, checkpoint: str, *, postprocessing: bool, device: str) -> Any:
@@ -57,9 +59,7 @@ class Sam:
         self._cache = cache
         self._batch_size = batch_size
         self._autocast = autocast
-        self._predictor = SAM2ImagePredictor(model)
-        # The predictor's own sizes hold for images of 1024 pixels.
-        self._predictor._bb_feat_sizes = [(model.image_size // stride,) * 2 for stride in (4, 8, 16)]
+        self._transforms = SAM2Transforms(resolution=model.image_size, mask_threshold=_LOGIT_THRESHOLD)
 
     def embed(self, images: Sequence[Picture]) -> dict[str, ImageEmbedding]:
         """The embeddings of images by digest; equal images are encoded once, known ones not at all."""
@@ -79,11 +79,17 @@ class Sam:
                 known[image.digest] = embedding
         return known
 
+    @torch.no_grad()
     def _encode(self, images: Sequence[Picture]) -> list[ImageEmbedding]:
+        """As `SAM2ImagePredictor.set_image_batch`, whose sizes hold only for models of 1024 pixels."""
+        # Copies, because torch warns of arrays that it could write to but must not.
+        pixels = self._transforms.forward_batch([image.pixels.copy() for image in images])
         with self._autocast():
-            # Copies, because torch warns of arrays that it could write to but must not.
-            self._predictor.set_image_batch([image.pixels.copy() for image in images])
-        coarse, fine = self._predictor._features["image_embed"], self._predictor._features["high_res_feats"]
+            features = self._model.forward_image(pixels.to(self._model.device))
+            _, levels, _, sizes = self._model._prepare_backbone_features(features)
+        if self._model.directly_add_no_mem_embed:
+            levels[-1] = levels[-1] + self._model.no_mem_embed
+        *fine, coarse = (level.permute(1, 2, 0).unflatten(2, size) for level, size in zip(levels, sizes, strict=True))
         # Clones, so that an embedding does not keep its whole batch in memory.
         return [
             ImageEmbedding(coarse[row, None].clone(), tuple(level[row, None].clone() for level in fine))
@@ -116,7 +122,7 @@ class Sam:
             padding_mode="border",
             align_corners=False,
         )
-        mask: Mask = (sampled[:, 0] > self._predictor.mask_threshold).cpu().numpy()
+        mask: Mask = (sampled[:, 0] > _LOGIT_THRESHOLD).cpu().numpy()
         return mask
 
 
