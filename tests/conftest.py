@@ -1,3 +1,20 @@
-"""Before any test: installs the torchvision shim, which must precede the first import of torchvision."""
+"""For all tests: the torchvision shim, which must precede the first import of torchvision, and the five services."""
+
+from collections.abc import Iterator
+
+import pytest
 
 import services  # noqa: F401
+from tests.services import SERVICES, ServiceProcess, start_all, stop_all
+
+
+@pytest.fixture(scope="session")
+def model_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ServiceProcess]]:
+    """The five services on the microworld, one process each on free ports, started once per session.
+
+    A service that does not start fails the tests that ask for it, with the end of its log.
+    """
+    environment = {f"STEERSCOPE_{name.upper()}_DRAIN_WAIT_SECONDS": "0" for name in SERVICES}
+    running = start_all(tmp_path_factory.mktemp("services"), environment)
+    yield running
+    stop_all(running)

@@ -67,6 +67,7 @@ def _attempt(model: ServedModel[Any, Any], rows: Sequence[Any], parameters: Para
 def _translate(model: ServedModel[Any, Any], count: int, error: Exception) -> ServingError:
     name, fault, reference = model.spec.name, fault_of(error), error_id()
     if fault is Fault.OUT_OF_MEMORY:
+        # The text only: a record that keeps the exception would keep the memory of its frames.
         logger.warning("model %s: %d rows do not fit into memory (%s)", name, count, str(error))
         return OutOfMemoryError(f"model {name!r}: {count} rows do not fit into the device's memory; send fewer rows")
     logger.error("model %s failed on %d rows (%s, error id %s)", name, count, fault.value, reference, exc_info=error)
