@@ -1,0 +1,127 @@
+"""The methods of the Jobs API. Each one checks its request, then leaves the work to the part that knows it."""
+
+# ruff: noqa: N802 -- the names of the protocol
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from orchestrator.api.backend import Backend
+from orchestrator.api.convert import job_message, stored_request
+from orchestrator.api.explain import explain
+from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
+from orchestrator.api.results import results
+from orchestrator.api.validation import (
+    check_explain,
+    check_job_id,
+    check_list,
+    check_results,
+    check_submit,
+    check_watch,
+)
+from orchestrator.api.watch import Watch
+from orchestrator.jobs.database import Database
+from orchestrator.jobs.events import EventLog
+from orchestrator.jobs.model import CancelledItem
+from orchestrator.jobs.reader import JobReader
+from orchestrator.jobs.records import JobRecord
+from orchestrator.jobs.store import JobStore
+from orchestrator.settings import OrchestratorSettings
+from protos.v1 import jobs_pb2 as pb
+from protos.v1.jobs_pb2_grpc import JobsServicer
+from protos.v1.results_pb2 import FeatureResult
+
+_DEFAULT_LIMIT = 100
+
+
+class Servicer(JobsServicer):
+    """Synchronous: a stream holds a thread, so their number is bounded, and other calls keep some for themselves."""
+
+    def __init__(self, settings: OrchestratorSettings, database: Database, backend: Backend) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._store = JobStore(database, settings)
+        self._reader = JobReader(database)
+        self._events = EventLog(database)
+        self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
+        self.draining = threading.Event()
+
+    @unary
+    def Submit(self, request: pb.SubmitRequest, context: grpc.ServicerContext) -> pb.Job:
+        check_submit(request)
+        stored = stored_request(request)
+        job = self._store.find_request(request.request_id, stored)
+        if job is None:
+            planned = self._backend.plan(request)
+            job = self._store.submit(
+                request.request_id, planned.kind, planned.plan, stored, planned.items, planned.final
+            )
+        return self._job(job, texts=True)
+
+    @unary
+    def Get(self, request: pb.GetRequest, context: grpc.ServicerContext) -> pb.Job:
+        check_job_id(request.job_id)
+        return self._job(request.job_id, texts=True)
+
+    @unary
+    def List(self, request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListResponse:
+        check_list(request)
+        ids, following = self._reader.jobs(request.limit or _DEFAULT_LIMIT, request.before)
+        return pb.ListResponse(jobs=[self._job(job, texts=False) for job in ids], next=following)
+
+    @unary
+    def Cancel(self, request: pb.CancelRequest, context: grpc.ServicerContext) -> pb.Job:
+        check_job_id(request.job_id)
+        self._store.cancel(request.job_id)
+        return self._job(request.job_id, texts=True)
+
+    @streaming
+    def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchEvent]:
+        check_watch(request)
+        stored = self._reader.spec(request.job_id)
+
+        def message(record: JobRecord) -> pb.Job:
+            return job_message(record, stored, texts=False)
+
+        with self._stream(context) as check:
+            pause = self._settings.keep_alive_seconds
+            yield from Watch(self._events, request.job_id, message, check, pause).events(request.resume_token)
+
+    @streaming
+    def Results(self, request: pb.ResultsRequest, context: grpc.ServicerContext) -> Iterator[FeatureResult]:
+        check_results(request)
+        with self._stream(context) as check:
+            wanted = request.feature_ids, frozenset(request.variants)
+            for result in results(self._reader, self._backend.store, request.job_id, *wanted):
+                check()
+                yield result
+
+    @streaming
+    def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
+        check_explain(request)
+        with self._stream(context, drains=False) as check:
+            yield from explain(self._backend, request, check)
+
+    def _job(self, job: str, *, texts: bool) -> pb.Job:
+        return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)
+
+    @contextmanager
+    def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:
+        """A place among the streams, and a check that raises when the caller is gone or (if it drains) we go."""
+        if not self._streams.acquire(blocking=False):
+            raise BusyError("too many streams are open on this server; try again, or raise STEERSCOPE_API_THREADS")
+
+        def check() -> None:
+            if not context.is_active():
+                raise CancelledItem
+            if drains and self.draining.is_set():
+                raise DrainingError("the server is going down; call again, with the last resume_token if you watch")
+
+        try:
+            yield check
+        finally:
+            self._streams.release()

@@ -1,0 +1,83 @@
+"""Checks of requests before anything is asked or stored: every message names the field, the rule and the remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from orchestrator.jobs.events import is_token
+from protos.v1.jobs_pb2 import ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
+
+_JOB_ID = re.compile(r"[0-9a-f]{12}")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_LONGEST_NAME = 200
+_MOST_JOBS = 1000
+
+
+class InvalidRequestError(ValueError):
+    """A request that breaks a rule; the message is for the caller."""
+
+    def __init__(self, field: str, rule: str, remedy: str) -> None:
+        super().__init__(f"{field}: {rule}; {remedy}")
+
+
+def check_job_id(job: str, field: str = "job_id") -> None:
+    """Raise unless it looks like a job id."""
+    if not _JOB_ID.fullmatch(job):
+        raise InvalidRequestError(
+            field, f"{job[:40]!r} is not 12 hexadecimal digits", "use an id that Submit or List gave"
+        )
+
+
+def check_submit(request: SubmitRequest) -> None:
+    """Raise unless the request has an id and one task."""
+    if not _REQUEST_ID.fullmatch(request.request_id):
+        rule = "must be 1 to 128 printable ASCII characters without spaces"
+        raise InvalidRequestError("request_id", rule, "choose a random one, and repeat it when you retry")
+    if request.HasField("spec") == request.HasField("index"):
+        given = "both" if request.HasField("index") else "neither"
+        raise InvalidRequestError(
+            "spec, index", f"{given} given", "give spec to explain features, or index to build one"
+        )
+    name, field = (request.index.name, "index.name") if request.HasField("index") else (request.spec.name, "spec.name")
+    if len(name) > _LONGEST_NAME:
+        raise InvalidRequestError(field, f"has {len(name)} characters, at most {_LONGEST_NAME} are kept", "shorten it")
+
+
+def check_list(request: ListRequest) -> None:
+    """Raise unless the page is possible."""
+    if not 0 <= request.limit <= _MOST_JOBS:
+        rule = f"{request.limit} is not in 0…{_MOST_JOBS}"
+        raise InvalidRequestError("limit", rule, "leave it 0 for the default, and follow `next` for more")
+    if request.before:
+        check_job_id(request.before, "before")
+
+
+def check_watch(request: WatchRequest) -> None:
+    """Raise unless the job id and the token look right."""
+    check_job_id(request.job_id)
+    if request.resume_token and not is_token(request.resume_token):
+        rule = f"{request.resume_token[:40]!r} is not a token of this API"
+        raise InvalidRequestError("resume_token", rule, "use the last one that Watch gave, or none")
+
+
+def check_results(request: ResultsRequest) -> None:
+    """Raise unless the filters can match."""
+    check_job_id(request.job_id)
+    if request.feature_ids and min(request.feature_ids) < 0:
+        raise InvalidRequestError("feature_ids", f"{min(request.feature_ids)} is negative", "give ids of features")
+    if "" in request.variants:
+        raise InvalidRequestError("variants", "one is empty", "give names of variants, or none for all")
+
+
+def check_explain(request: ExplainRequest) -> None:
+    """Raise unless it has a target."""
+    target = request.WhichOneof("target")
+    if target is None:
+        raise InvalidRequestError("target", "neither feature nor direction given", "give one of them")
+    if target == "feature" and request.feature < 0:
+        raise InvalidRequestError("feature", f"{request.feature} is negative", "give the id of a feature")
+    if target == "direction" and not request.direction.values:
+        raise InvalidRequestError("direction.values", "is empty", "give one value per dimension of the residual stream")
+    if target == "direction" and not all(map(math.isfinite, request.direction.values)):
+        raise InvalidRequestError("direction.values", "holds NaN or infinity", "give finite values")
