@@ -1,0 +1,60 @@
+"""Every broken rule is refused with its field and a remedy; what keeps the rules passes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator.api import validation as v
+from protos.v1 import jobs_pb2 as pb
+
+JOB = "0123456789ab"
+SPEC = pb.JobSpec(feature_ids=[1])
+
+
+@pytest.mark.parametrize(
+    ("check", "request_", "field"),
+    [
+        (v.check_submit, pb.SubmitRequest(spec=SPEC), "request_id"),
+        (v.check_submit, pb.SubmitRequest(request_id="two words", spec=SPEC), "request_id"),
+        (v.check_submit, pb.SubmitRequest(request_id="x" * 129, spec=SPEC), "request_id"),
+        (v.check_submit, pb.SubmitRequest(request_id="r"), "spec, index"),
+        (v.check_submit, pb.SubmitRequest(request_id="r", spec=SPEC, index=pb.IndexSpec(images="x")), "spec, index"),
+        (v.check_submit, pb.SubmitRequest(request_id="r", spec=pb.JobSpec(name="n" * 201)), "spec.name"),
+        (v.check_submit, pb.SubmitRequest(request_id="r", index=pb.IndexSpec(name="n" * 201)), "index.name"),
+        (v.check_list, pb.ListRequest(limit=-1), "limit"),
+        (v.check_list, pb.ListRequest(limit=1001), "limit"),
+        (v.check_list, pb.ListRequest(before="x:plan"), "before"),
+        (v.check_watch, pb.WatchRequest(job_id=""), "job_id"),
+        (v.check_watch, pb.WatchRequest(job_id=JOB + ":plan"), "job_id"),
+        (v.check_watch, pb.WatchRequest(job_id=JOB, resume_token="$"), "resume_token"),
+        (v.check_results, pb.ResultsRequest(job_id=JOB.upper()), "job_id"),
+        (v.check_results, pb.ResultsRequest(job_id=JOB, feature_ids=[3, -1]), "feature_ids"),
+        (v.check_results, pb.ResultsRequest(job_id=JOB, variants=[""]), "variants"),
+        (v.check_explain, pb.ExplainRequest(), "target"),
+        (v.check_explain, pb.ExplainRequest(feature=-1), "feature"),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction()), "direction.values"),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction(values=[1, float("nan")])), "direction.values"),
+    ],
+)
+def test_refused(check: Callable[[Any], None], request_: Any, field: str):
+    with pytest.raises(v.InvalidRequestError, match=rf"^{re.escape(field)}: .+; .+"):
+        check(request_)
+
+
+@pytest.mark.parametrize(
+    ("check", "request_"),
+    [
+        (v.check_submit, pb.SubmitRequest(request_id="r", spec=SPEC)),
+        (v.check_submit, pb.SubmitRequest(request_id="r", index=pb.IndexSpec(images="folder", name="test"))),
+        (v.check_list, pb.ListRequest()),
+        (v.check_list, pb.ListRequest(limit=1000, before=JOB)),
+        (v.check_watch, pb.WatchRequest(job_id=JOB, resume_token="1700000000000-0")),
+        (v.check_results, pb.ResultsRequest(job_id=JOB, feature_ids=[0], variants=["steering"])),
+        (v.check_explain, pb.ExplainRequest(feature=0)),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction(values=[0.5]))),
+    ],
+)
+def test_accepted(check: Callable[[Any], None], request_: Any):
+    check(request_)
