@@ -1,8 +1,8 @@
 """The microworld's CLIP: open_clip's model at 1.3 M parameters, trained on elements and on masked scenes.
 
 The loss is a softmax over the names of all concepts, not over the batch: with 198 names the whole dictionary fits
-into every step. Half of the images show one element, half a scene through a patch mask with black around it, which
-is how masked images are scored (METHOD.md 6, Eq. 9).
+into every step. Images show one element, or a scene through a patch mask with black around it, which is how masked
+images are scored (METHOD.md 6, Eq. 9). Heads that are thrown away teach the image tower what patches show.
 
 The folder has open_clip's own layout: `open_clip.create_model_and_transforms("local-dir:<folder>")` loads the model
 and its preprocessing, `open_clip.get_tokenizer("local-dir:<folder>")` its tokenizer.
@@ -11,6 +11,7 @@ and its preprocessing, `open_clip.get_tokenizer("local-dir:<folder>")` its token
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.microworld.training import common
+from services.microworld.training.clip_heads import PatchHeads, patch_attributes
 from services.microworld.training.eager import eager_attention
 from services.microworld.training.tokenizer import clip_tokenizer
 from services.microworld.world import (
@@ -33,12 +35,14 @@ from services.microworld.world import (
     apply_mask,
     elements,
     highlighted_sets,
+    random_scenes,
     render,
     sample,
 )
 
 STEPS: Final = 900
-BATCH: Final = 192
+BATCH = 208
+WIDTH: Final = 128
 CONTEXT: Final = 16  # tokens
 MAX_LOGIT_SCALE: Final = float(np.log(50))
 TEMPLATES: Final = ("{}", "{}", "{}", "a {}", "{} .")  # texts come with and without article and full stop
@@ -53,14 +57,15 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     _write_config(out)
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{out}", load_weights=False)
     tokenize = open_clip.get_tokenizer(f"local-dir:{out}")
-    optimizers = common.Optimizers(model.named_parameters())
+    heads = PatchHeads(model.visual, WIDTH)
+    optimizers = common.Optimizers([*model.named_parameters(), *heads.named_parameters()])
     progress = common.Progress(steps, "clip")
     with eager_attention():
         for step in progress:
-            images, labels = batch(BATCH, rng)
-            loss = dictionary_loss(model, images, tokenize(_names(rng)), labels)
-            optimizers.step(loss, common.cosine(step, steps))
-            progress.log(loss=loss.detach())
+            drawn = batch(BATCH, rng)
+            name, patch = losses(model, heads, drawn, tokenize(_names(rng)))
+            optimizers.step(name + fading(step / steps) * patch, common.cosine(step, steps))
+            progress.log(name=name.detach(), patch=patch.detach())
             if step % common.SAVE_EVERY == common.SAVE_EVERY - 1:
                 _save(model, out)
     _save(model, out)
@@ -90,12 +95,29 @@ def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
     }
 
 
-def batch(n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """n images [n, 3, 64, 64] in -1..1, half elements, half masked scenes, and the numbers of their concepts [n]."""
-    alone = [sample(rng, blank=0.02) for _ in range(n // 2)]
-    masked, shared = masked_scenes(n - len(alone), rng)
-    images = np.concatenate([render(elements(alone, rng), rng).images, masked])
-    return common.to_pixels(images), torch.tensor([_numbers()[c] for c in (*alone, *shared)])
+@dataclass
+class Batch:
+    """Images [n, 3, 64, 64] in -1..1: whole scenes, elements, masked scenes, in this order.
+
+    `labels` are the numbers of the concepts of all but the whole scenes, `attributes` what the patches of all but the
+    masked scenes show [., 64, 23].
+    """
+
+    images: Tensor
+    labels: Tensor
+    attributes: Tensor
+
+
+def batch(n: int, rng: np.random.Generator) -> Batch:
+    """A quarter whole scenes (for the patches' attributes alone), more than a quarter elements, half masked scenes."""
+    alone = [sample(rng, blank=0.02) for _ in range(n * 9 // 32)]
+    whole, single = render(random_scenes(n // 4, rng), rng), render(elements(alone, rng), rng)
+    masked, shared = masked_scenes(n - len(whole) - len(alone), rng)
+    return Batch(
+        common.to_pixels(np.concatenate([whole.images, single.images, masked])),
+        torch.tensor([_numbers()[c] for c in (*alone, *shared)]),
+        torch.cat([patch_attributes(whole), patch_attributes(single)]),
+    )
 
 
 def masked_scenes(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[Concept]]:
@@ -104,12 +126,22 @@ def masked_scenes(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32]
     return apply_mask(sets.images, sets.patches), sets.concepts  # once more: the sets' own fill may be gray
 
 
-def dictionary_loss(model: nn.Module, images: Tensor, ids: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the concept's name among all names; images [b, 3, 64, 64], ids [198, t], labels [b]."""
+def losses(model: nn.Module, heads: PatchHeads, drawn: Batch, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The cross-entropy of the concepts' names among all names (ids [198, t]), and the loss of the patch heads."""
     with torch.autocast("cpu", torch.bfloat16):
-        image, text, scale = model(images, ids)
-    logits = image.float() @ text.float().T * scale.log().clamp(max=MAX_LOGIT_SCALE).exp()
-    return functional.cross_entropy(logits, labels)
+        image, text, scale = model(drawn.images, ids)
+    named = image[-len(drawn.labels) :]
+    return dictionary_loss(named.float(), text.float(), scale, drawn.labels), heads(drawn.attributes)
+
+
+def dictionary_loss(image: Tensor, text: Tensor, scale: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of unit vectors image [b, e] against all names' text [198, e]; labels [b]."""
+    return functional.cross_entropy(image @ text.T * scale.log().clamp(max=MAX_LOGIT_SCALE).exp(), labels)
+
+
+def fading(done: float) -> float:
+    """The weight of the patch heads at a share `done` of the training: 8, falling to 0 before the end."""
+    return 8 * max(0.0, 1 - 1.15 * done)
 
 
 @torch.no_grad()
@@ -156,12 +188,12 @@ def _share(hits: Any) -> float:
 def _write_config(out: Path) -> None:
     """Write `open_clip_config.json` and the tokenizer's files, all that open_clip needs beside the weights."""
     tokenizer = clip_tokenizer(CONTEXT)
-    vision = {"image_size": SIZE, "patch_size": 8, "layers": 4, "width": 128, "head_width": 32, "mlp_ratio": 4.0}
+    vision = {"image_size": SIZE, "patch_size": 8, "layers": 4, "width": WIDTH, "head_width": 32, "mlp_ratio": 4.0}
     text = {
         "context_length": CONTEXT,
         "vocab_size": len(tokenizer),
         "hf_tokenizer_name": "steerscope-microworld",  # any name: "local-dir:" takes the tokenizer from the folder
-        "width": 128,
+        "width": WIDTH,
         "heads": 4,
         "layers": 2,
         "mlp_ratio": 3.0,

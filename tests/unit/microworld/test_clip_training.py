@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from services.microworld.training import clip, common
+from services.microworld.training.clip_heads import PatchHeads
 from services.microworld.training.eager import eager_attention
 from services.microworld.world import Concept, all_concepts
 
@@ -42,25 +43,51 @@ def test_masked_scenes_are_black_outside_whole_patches():
     assert not np.isclose(images, 0.5).all(-1).reshape(40, -1).all(-1).any()
 
 
-def test_labels_name_the_concepts_of_the_images():
-    images, labels = clip.batch(20, np.random.default_rng(5))
-    assert images.shape == (20, 3, 64, 64)
-    assert images.min() >= -1 and images.max() <= 1
-    rng = np.random.default_rng(5)
-    first = clip.sample(rng, blank=0.02)
-    assert all_concepts()[int(labels[0])] == first
+def test_batches_label_what_they_show():
+    drawn = clip.batch(64, np.random.default_rng(5))
+    assert drawn.images.shape == (64, 3, 64, 64)
+    assert drawn.images.min() >= -1 and drawn.images.max() <= 1
+    assert len(drawn.labels) == 64 - 16
+    assert drawn.attributes.shape == (16 + 18, 64, 23)
+    elements_, shown = drawn.labels[:18], drawn.attributes[16:]
+    for label, attributes in zip(elements_, shown, strict=True):
+        concept = all_concepts()[int(label)]
+        if concept.color is not None:
+            assert attributes[:, concept.color].max() > 0.1
+        if concept.shape is not None:
+            assert attributes[:, 8 + concept.shape].max() > 0.1
+        if concept.texture is not None:
+            assert attributes[:, 15 + concept.texture].min() == 1
 
 
-def test_loss_is_the_softmax_over_all_names():
-    class Fixed(torch.nn.Module):
-        def forward(self, images, ids):
-            return images, ids, torch.tensor(20.0)
-
+def test_dictionary_loss_is_the_softmax_over_all_names():
     image, text = functional.normalize(torch.randn(3, 8), dim=1), functional.normalize(torch.randn(9, 8), dim=1)
     labels = torch.tensor([4, 0, 8])
     logits = 20 * image @ text.T
     expected = -(logits.exp()[range(3), labels] / logits.exp().sum(1)).log().mean()
-    torch.testing.assert_close(clip.dictionary_loss(Fixed(), image, text, labels), expected)
+    torch.testing.assert_close(clip.dictionary_loss(image, text, torch.tensor(20.0), labels), expected)
+
+
+def test_patch_heads_read_the_patches_after_their_blocks():
+    vision = {"image_size": 64, "patch_size": 8, "layers": 4, "width": 16, "head_width": 8}
+    text = {"context_length": 4, "vocab_size": 9, "width": 8, "heads": 2, "layers": 1}
+    model = open_clip.CLIP(8, vision, text)
+    heads = PatchHeads(model.visual, 16)
+    outputs = []
+    for block in (1, 3):
+        model.visual.transformer.resblocks[block].register_forward_hook(lambda _m, _i, o: outputs.append(o))
+    target = torch.rand(2, 64, 23)
+    for _ in range(2):  # a second pass must not see the first one's tokens
+        model.encode_image(torch.rand(3, 3, 64, 64))
+        loss = heads(target)
+        weight = torch.tensor([1.0] * 8 + [3.0] * 7 + [1.0] * 8)
+        expected = 0
+        for head, tokens in zip(heads.heads, outputs[-2:], strict=True):
+            share = head(functional.layer_norm(tokens[:2, 1:], (16,))).sigmoid()
+            bce = -(target * share.log() + (1 - target) * (1 - share).log())
+            expected = expected + (bce * weight).mean() / 2
+        torch.testing.assert_close(loss, expected)
+    assert clip.fading(0) == 8 and clip.fading(0.9) == 0
 
 
 @pytest.mark.parametrize(
@@ -80,7 +107,7 @@ def test_agree(named, true, expected):
 
 def test_two_steps_make_a_folder_that_open_clip_loads(tmp_path, monkeypatch):
     monkeypatch.setattr(clip, "IMAGES", 20)
-    monkeypatch.setattr(clip, "BATCH", 8)
+    monkeypatch.setattr(clip, "BATCH", 16)
     figures = clip.train(tmp_path / "clip", steps=2)
     assert set(figures) >= {"elements_at_1", "masked_at_1", "masked_attributes_at_1"}
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'clip'}")
