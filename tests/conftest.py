@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import services  # noqa: F401
-from tests.services import SERVICES, ServiceProcess, start_all, stop_all
+from tests.services import SERVICES, START_SECONDS, ServiceProcess, start_all, stop_all
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +18,10 @@ def model_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     running = start_all(tmp_path_factory.mktemp("services"), environment)
     yield running
     stop_all(running)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that asks for the services waits for their start: it gets that much more time."""
+    for item in items:
+        if "model_services" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(START_SECONDS + 300))

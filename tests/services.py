@@ -14,7 +14,7 @@ from services.serving.client import ServiceClient
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("vlm", "sae", "generator", "segmenter", "clip")
-START_SECONDS = 240
+START_SECONDS = 900  # a minute on a free machine with two cores
 
 
 def free_port() -> int:
