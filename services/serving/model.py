@@ -32,7 +32,10 @@ class ServedModel(ABC, Generic[Row, Result]):
         """
 
     def bucket(self, row: Row, parameters: Parameters) -> Hashable:
-        """Rows with equal buckets (and equal parameters) may share a batch; default: all."""
+        """Rows with equal buckets (and equal parameters) may share a batch; default: all.
+
+        Called at admission from the decoding threads, also while `run` runs: it must be quick and thread-safe.
+        """
         return None
 
     def warm_up(self) -> Iterable[Sequence[Row]]:
