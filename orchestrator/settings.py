@@ -11,38 +11,50 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class OrchestratorSettings(BaseSettings):
     """What the API and the workers share. Times in seconds. What a job computes is not set here but in the profile."""
 
-    model_config = SettingsConfigDict(env_prefix="STEERSCOPE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="STEERSCOPE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    profile: str = Field("microworld", description="name of a profile, or a path to a .toml file")
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="state of the jobs and the queue")
-    key_prefix: str = Field("steerscope:", description="before every key, so that deployments can share a Redis")
-    artifacts: str = Field("file://./.steerscope/artifacts", description="results: any fsspec URL")
+    profile: str = Field(default="microworld", description="name of a profile, or a path to a .toml file")
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="state of the jobs and the queue")
+    key_prefix: str = Field(
+        default="steerscope:", description="before every key, so that deployments can share a Redis"
+    )
+    artifacts: str = Field(default="file://./.steerscope/artifacts", description="results: any fsspec URL")
 
     api_host: str = "127.0.0.1"
-    api_port: int = Field(8000, ge=0, le=65535, description="0 takes a free one")
-    api_threads: int = Field(64, ge=4, description="calls served at once; a watcher or an Explain holds one each")
-    drain_seconds: float = Field(30, ge=0, description="after SIGTERM: time for running items and calls to finish")
-    keep_alive_seconds: float = Field(15, gt=0, description="Watch sends at least one message in this time")
-    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus; 0 = off")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free one")
+    api_threads: int = Field(
+        default=64, ge=4, description="calls served at once; a watcher or an Explain holds one each"
+    )
+    drain_seconds: float = Field(
+        default=30, ge=0, description="after SIGTERM: time for running items and calls to finish"
+    )
+    keep_alive_seconds: float = Field(default=15, gt=0, description="Watch sends at least one message in this time")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Prometheus; 0 = off")
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    worker_concurrency: int = Field(8, ge=1, description="items at once in one worker process")
+    worker_concurrency: int = Field(default=8, ge=1, description="items at once in one worker process")
     handlers: str = Field(
-        "orchestrator.worker.handlers:handlers",
+        default="orchestrator.worker.handlers:handlers",
         description="module:function that maps settings to {job kind: handler}; another one in tests",
     )
-    idle_exit_seconds: float = Field(60, gt=0, description="a worker that gets nothing from a filled queue exits")
+    idle_exit_seconds: float = Field(
+        default=60, gt=0, description="a worker that gets nothing from a filled queue exits"
+    )
 
-    lease_seconds: float = Field(30, gt=0, description="how long a claim holds without renewal")
-    lease_renew_seconds: float = Field(1, gt=0, description="also how soon a running item hears that it is cancelled")
-    max_attempts: int = Field(3, ge=1, description="claims that may die or fail for unknown reasons before poison")
-    sweep_seconds: float = Field(5, gt=0, description="pause between looks for expired leases and due items")
-    outbox_stale_seconds: float = Field(10, gt=0, description="an entry taken but not published is taken again")
-    redis_retry_seconds: float = Field(60, ge=0, description="how long connection faults of Redis are borne")
-    events_kept: int = Field(10_000, ge=100, description="events of a job that a watcher can resume from")
-    stage_timeout_seconds: float = Field(600, gt=0)
-    stage_retry_seconds: float = Field(60, ge=0, description="transient faults borne inside a stage")
+    lease_seconds: float = Field(default=30, gt=0, description="how long a claim holds without renewal")
+    lease_renew_seconds: float = Field(
+        default=1, gt=0, description="also how soon a running item hears that it is cancelled"
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, description="claims that may die or fail for unknown reasons before poison"
+    )
+    sweep_seconds: float = Field(default=5, gt=0, description="pause between looks for expired leases and due items")
+    outbox_stale_seconds: float = Field(default=10, gt=0, description="an entry taken but not published is taken again")
+    redis_retry_seconds: float = Field(default=60, ge=0, description="how long connection faults of Redis are borne")
+    events_kept: int = Field(default=10_000, ge=100, description="events of a job that a watcher can resume from")
+    stage_timeout_seconds: float = Field(default=600, gt=0)
+    stage_retry_seconds: float = Field(default=60, ge=0, description="transient faults borne inside a stage")
 
     vlm: str = "dns:///127.0.0.1:8001"
     sae: str = "dns:///127.0.0.1:8002"

@@ -18,8 +18,12 @@ TASKS = {EXPLAIN: "steerscope.explain_and_score", INDEX: "steerscope.index_shard
 
 def register(app: Celery, run: Callable[[str, str], None]) -> None:
     """Make every task call `run(job, item)`."""
+
+    def task(job: str, item: str) -> None:
+        run(job, item)
+
     for name in TASKS.values():
-        app.task(run, name=name)
+        app.task(task, name=name)
 
 
 def publisher(app: Celery, reader: JobReader) -> Publish:
