@@ -64,7 +64,7 @@ def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
     if not any(digests):
         raise PermanentError(f"no image of {plan.root} can be read; the first: {faults[0]}")
     ids = [np.arange(first, first + len(shard.digests)) for shard, first in shards]
-    table = merged([shard.table.renumbered(own) for (shard, _), own in zip(shards, ids, strict=True)], plan.top_k)
+    table = merged((shard.table.renumbered(own) for (shard, _), own in zip(shards, ids, strict=True)), plan.top_k)
     content: dict[str, npt.NDArray[Any]] = table.arrays() | {
         "digests": np.frombuffer(bytes.fromhex("".join(digest or "0" * 64 for digest in digests)), np.uint8).reshape(
             -1, 32

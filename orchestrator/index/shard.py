@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from orchestrator.index.images import ImageSet, digest_of_bytes
 from orchestrator.index.plan import IndexPlan
-from orchestrator.index.topk import TopTable, merged
+from orchestrator.index.topk import TopCollector, TopTable
 from orchestrator.remote import Calls, RefusedInput
 from services.sae.spec import INDEX, SCORE, IndexQuery, ScoreRow
 
@@ -77,17 +77,16 @@ class ShardBuilder:
         return Shard(table, digests, tuple(self.faults), images, scores)
 
     def _best(self) -> TopTable:
-        k, size, reduce = self._plan.top_k, self._plan.dict_size, {"reduce": self._plan.reduce}
-        best = TopTable.empty()
+        best = TopCollector(self._plan.dict_size, self._plan.top_k)
 
         def ask(images: Sequence[bytes]) -> TopTable:
-            query = IndexQuery(tuple(images), best.thresholds(size, k))
-            (hits,) = self._calls.infer("sae", INDEX, [query], reduce)
+            query = IndexQuery(tuple(images), best.thresholds())
+            (hits,) = self._calls.infer("sae", INDEX, [query], {"reduce": self._plan.reduce})
             return TopTable.from_arrays(vars(hits))
 
         for ids, hits in self._accepted(range(len(self._ids)), ask):
-            best = merged([best, hits.renumbered(np.array(ids, np.int64))], k)
-        return best
+            best.add(hits.renumbered(np.array(ids, np.int64)))
+        return best.table()
 
     def _reference(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         wanted = [local for local, image in enumerate(self._ids) if image in set(self._plan.reference)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,6 +57,18 @@ class TopTable:
             self.image[rows], self.feature[rows], self.score[rows], offset, self.position[source], self.value[source]
         )
 
+    def without_maps(self) -> TopTable:
+        """The same pairs with empty maps."""
+        none = np.zeros(0)
+        return TopTable(
+            self.image,
+            self.feature,
+            self.score,
+            np.zeros(len(self) + 1, np.int64),
+            none.astype(np.int32),
+            none.astype(np.float32),
+        )
+
     def renumbered(self, ids: npt.NDArray[np.int64]) -> TopTable:
         """The table with image i called `ids[i]`."""
         return TopTable(ids[self.image], self.feature, self.score, self.offset, self.position, self.value)
@@ -85,20 +97,57 @@ class TopTable:
         return range(int(start), int(stop))
 
 
-def merged(tables: Sequence[TopTable], k: int) -> TopTable:
-    """The best k images per feature of several tables over disjoint images; exact, whatever their order."""
+def joined(tables: Sequence[TopTable]) -> TopTable:
+    """All pairs of several tables, one after another."""
+    starts = np.concatenate([[0], np.cumsum([table.offset[-1] for table in tables])])
+    offsets = [table.offset[1:] + start for table, start in zip(tables, starts[:-1], strict=True)]
+    return TopTable(
+        image=np.concatenate([table.image for table in tables]),
+        feature=np.concatenate([table.feature for table in tables]),
+        score=np.concatenate([table.score for table in tables]),
+        offset=np.concatenate([np.zeros(1, np.int64), *offsets]),
+        position=np.concatenate([table.position for table in tables]),
+        value=np.concatenate([table.value for table in tables]),
+    )
+
+
+def merged(tables: Iterable[TopTable], k: int) -> TopTable:
+    """The best k images per feature of several tables over disjoint images; exact, whatever their order.
+
+    Two tables are in memory at a time.
+    """
     result = TopTable.empty()
     for table in tables:
-        result = _joined(result, table).best(k)
+        result = joined([result, table]).best(k)
     return result
 
 
-def _joined(first: TopTable, second: TopTable) -> TopTable:
-    return TopTable(
-        image=np.concatenate([first.image, second.image]),
-        feature=np.concatenate([first.feature, second.feature]),
-        score=np.concatenate([first.score, second.score]),
-        offset=np.concatenate([first.offset, second.offset[1:] + first.offset[-1]]),
-        position=np.concatenate([first.position, second.position]),
-        value=np.concatenate([first.value, second.value]),
-    )
+class TopCollector:
+    """The best k images per feature of a stream of hits, with the thresholds that later images must exceed.
+
+    Scores are ranked with every batch; the maps, far larger, are sorted out only when the waiting ones outgrow the
+    kept ones: a batch costs what it brings, not the whole table. Up to `compact_at` waiting patches are not worth it.
+    """
+
+    def __init__(self, size: int, k: int, compact_at: int = 1 << 20) -> None:
+        self._size, self._k, self._compact_at = size, k, compact_at
+        self._ranks = TopTable.empty()  # without maps
+        self._kept = TopTable.empty()
+        self._waiting: list[TopTable] = []
+
+    def add(self, hits: TopTable) -> None:
+        """Take the hits of a batch; image ids rise from batch to batch."""
+        self._ranks = joined([self._ranks, hits.without_maps()]).best(self._k)
+        self._waiting.append(hits)
+        if sum(len(table.position) for table in self._waiting) > max(len(self._kept.position), self._compact_at):
+            self.table()
+
+    def thresholds(self) -> npt.NDArray[np.float32]:
+        """Per feature [s] the score that a later image must exceed."""
+        return self._ranks.thresholds(self._size, self._k)
+
+    def table(self) -> TopTable:
+        """The best so far."""
+        self._kept = joined([self._kept, *self._waiting]).best(self._k)
+        self._waiting = []
+        return self._kept

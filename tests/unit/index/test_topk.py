@@ -1,10 +1,11 @@
 """The top table against a dense numpy reference: any batches, any shards, any order of merging."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.index.topk import TopTable, merged
+from orchestrator.index.topk import TopCollector, TopTable, joined, merged
 
 S, P = 4, 3
 
@@ -49,16 +50,17 @@ def contents(table: TopTable, feature: int) -> list[tuple[int, float, list[float
 
 
 @given(st.integers(0, 25), st.integers(1, 4), st.integers(0, 2**32), st.data())
-@settings(max_examples=150, deadline=None)
-def test_streaming_and_merging_are_exact(images: int, k: int, seed: int, data: st.DataObject):
+@pytest.mark.parametrize("compact_at", [0, 1 << 20])
+@settings(max_examples=100, deadline=None)
+def test_streaming_and_merging_are_exact(compact_at: int, images: int, k: int, seed: int, data: st.DataObject):
     maps = dense_maps(images, seed)
     cuts = sorted(data.draw(st.lists(st.integers(0, images), max_size=4)))
     shards = []
     for ids in np.split(np.arange(images), cuts):
-        best = TopTable.empty()
+        best = TopCollector(S, k, compact_at)
         for batch in np.array_split(ids, 3):  # streamed with the running k-th best score as threshold
-            best = merged([best, table_of(maps[batch], batch, best.thresholds(S, k))], k)
-        shards.append(best)
+            best.add(table_of(maps[batch], batch, best.thresholds()))
+        shards.append(best.table())
     order = data.draw(st.permutations(range(len(shards))))
     table = merged([shards[i] for i in order], k)
     for feature in range(S):
@@ -80,6 +82,13 @@ def test_renumbering_and_arrays():
     back = TopTable.from_arrays(table.arrays())
     for name, array in table.arrays().items():
         np.testing.assert_array_equal(getattr(back, name), array)
+
+
+def test_joining_keeps_the_maps():
+    first, second = table_of(dense_maps(3, 4), np.arange(3)), table_of(dense_maps(2, 5), np.arange(3, 5))
+    whole = table_of(np.concatenate([dense_maps(3, 4), dense_maps(2, 5)]), np.arange(5))
+    for name, array in joined([first, TopTable.empty(), second]).arrays().items():
+        np.testing.assert_array_equal(array, whole.arrays()[name])
 
 
 def test_an_empty_table():
