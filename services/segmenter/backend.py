@@ -58,7 +58,9 @@ class MaskSourceBackend(Backend):
         try:
             mask = self._source.segment(bytes(row.image), row.text)
         except (ValueError, LookupError) as error:
-            raise InvalidInputError(f"IMAGE or TEXT cannot be answered: {error}") from error
+            # `str` of a KeyError would be quoted.
+            reason = error.args[0] if error.args else type(error).__name__
+            raise InvalidInputError(f"IMAGE or TEXT cannot be answered: {reason}") from error
         if mask.dtype != np.bool_ or mask.ndim != 2:
             raise TypeError(f"a mask source must give bool [h, w], not {mask.dtype} {list(mask.shape)}")
         if not mask.any():

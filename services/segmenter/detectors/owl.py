@@ -20,9 +20,8 @@ class OwlVitDetector(Detector):
         distinct = {image.digest: image for image in images}
         image_row = {digest: row for row, digest in enumerate(distinct)}
         text_row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        with self._autocast():
-            boxes, logits = self._predict(list(distinct.values()), list(text_row))
-        confidence = logits.float().sigmoid()
+        boxes, logits = self._predict(list(distinct.values()), list(text_row))
+        confidence = logits.sigmoid()
         return [
             best_first(
                 boxes[image_row[image.digest]] * self._scale(image),
@@ -44,10 +43,12 @@ class OwlVitDetector(Detector):
             max_length=self._model.config.text_config.max_position_embeddings,
             return_tensors="pt",
         ).to(self._model.device)
-        grid = self._model.image_embedder(pixels.to(self._model.device))[0]
-        patches = grid.flatten(1, 2)
-        encoded = self._model.base_model.get_text_features(tokens.input_ids, tokens.attention_mask)
-        queries = functional.normalize(encoded.pooler_output, dim=-1)
+        with self._autocast():
+            grid = self._model.image_embedder(pixels.to(self._model.device))[0]
+            encoded = self._model.base_model.get_text_features(tokens.input_ids, tokens.attention_mask)
+        # The heads in full precision: eight bits of a coordinate are too few.
+        patches = grid.float().flatten(1, 2)
+        queries = functional.normalize(encoded.pooler_output.float(), dim=-1)
         logits, _ = self._model.class_predictor(patches, queries.expand(len(images), -1, -1))
         return center_to_corners_format(self._model.box_predictor(patches, grid)), logits
 

@@ -1,9 +1,12 @@
+import functools
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
+from services.segmenter.detectors import Thresholds, load_detector
 from services.segmenter.detectors.base import DetectorRegistry, best_first
 from services.segmenter.detectors.grounding_dino import GroundingDinoDetector, as_query
 from services.segmenter.detectors.owl import Owlv2Detector, OwlVitDetector
@@ -127,3 +130,13 @@ def test_a_registry_refuses_doubles_and_names_what_it_has():
         registry.register("owlvit")(OwlVitDetector)
     with pytest.raises(ValueError, match="owlvit"):
         registry.find("detr")
+
+
+@pytest.mark.parametrize("family", ["owlvit", "owlv2", "grounding_dino"])
+def test_bfloat16_stays_close(request, load, family):
+    folder, image = request.getfixturevalue(family), picture(0)
+    autocast = functools.partial(torch.autocast, "cpu", dtype=torch.bfloat16)
+    lower = load_detector(str(folder), Thresholds(0.0, 0.0), "cpu", autocast)
+    (exact,), (found,) = load(folder).detect([image], ["a dot"]), lower.detect([image], ["a dot"])
+    assert found.confidence.dtype == np.float32
+    np.testing.assert_allclose(found.confidence, exact.confidence, atol=0.05)

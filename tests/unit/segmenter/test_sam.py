@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +72,11 @@ def test_an_image_is_encoded_once(sam, sam_model, monkeypatch):
 
 def test_loading_a_file_leaves_the_names_of_the_package_in_reach(sam_model):
     assert build_sam2("configs/sam2.1/sam2.1_hiera_t.yaml", None, device="cpu").image_size == 1024
+
+
+def test_bfloat16_stays_close(sam, sam_model):
+    autocast = functools.partial(torch.autocast, "cpu", dtype=torch.bfloat16)
+    lower, image = Sam(sam_model, EmbeddingCache(0), batch_size=1, autocast=autocast), picture(0)
+    exact = sam.masks(sam.embed([image])[image.digest], (48, 48), BOXES)
+    found = lower.masks(lower.embed([image])[image.digest], (48, 48), BOXES)
+    assert (found == exact).mean() > 0.95
