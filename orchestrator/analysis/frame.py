@@ -15,7 +15,7 @@ _WRITERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
 
 
 def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
-    """A row per feature and variant.
+    """A row per feature and variant, features ascending, variants in the job's order.
 
     Columns: the keys; alive, frequency; outcome, reason, text, raw_text, tokens, logprob, truncated; per score
     `<score>` (NaN where it has no value) and `<score>_outcome`; per judge `<judge>_activations`, S of each
@@ -28,7 +28,8 @@ def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
     if frame.duplicated(KEYS).any():
         raise ValueError(f"job {job}: a feature has two results for one variant; results must be unique by {KEYS}")
-    return frame.sort_values(KEYS, ignore_index=True)
+    # by feature; within one the variants keep the job's order, which all features share
+    return frame.sort_values(["job", "feature"], kind="stable", ignore_index=True)
 
 
 def _row(result: FeatureResult, variant: VariantResult, job: str) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """What all commands print with: results on standard output, progress and errors on standard error."""
 
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -11,8 +13,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-out = Console()
-err = Console(stderr=True)
+# A pipe or a log has no width of its own: wide enough for the tables.
+_PIPE_WIDTH = 130
+out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 class CommandError(Exception):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 VARIANT_LABELS = {
     "steering": "Steering",
-    "topk_masks": "Top-k, masks",
-    "topk_heatmaps": "Top-k, heatmaps",
-    "informed_masks": "Steering-informed Top-k, masks",
-    "informed_heatmaps": "Steering-informed Top-k, heatmaps",
+    "topk_masks": "Top-k masks",
+    "topk_heatmaps": "Top-k heatmaps",
+    "informed_masks": "Informed masks",
+    "informed_heatmaps": "Informed heatmaps",
     "truth": "truth",
     "shuffled": "shuffled",
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.analysis.report.columns import ANCHORS, COLUMNS, Column, figure, label_of
+from orchestrator.analysis.report.columns import ANCHORS, COLUMNS, SCORE_LABELS, Column, figure, label_of
 
 Figures = Mapping[str, float | None]
 
@@ -61,4 +61,4 @@ def coverage_table(summary: Mapping[str, Any]) -> tuple[list[str], list[tuple[st
         )
         for variant, row in outcomes.items()
     ]
-    return names, rows
+    return [SCORE_LABELS.get(name, name) for name in names], rows
