@@ -13,7 +13,7 @@ from orchestrator.index.images import ImageSet, set_hash
 from orchestrator.index.plan import MERGE, IndexPlan
 from orchestrator.index.reader import IndexRecord, publish
 from orchestrator.index.shard import Shard, ShardBuilder
-from orchestrator.index.topk import merged
+from orchestrator.index.topk import TopTable, merged
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError
@@ -58,32 +58,50 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
 
 def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
     start = time.monotonic()
-    shards = [(_load(plan, item, deps), plan.shard(item).start) for item in plan.items()]
-    digests = [digest for shard, _ in shards for digest in shard.digests]
-    faults = [fault for shard, _ in shards for fault in shard.faults]
-    if not any(digests):
-        raise PermanentError(f"no image of {plan.root} can be read; the first: {faults[0]}")
-    ids = [np.arange(first, first + len(shard.digests)) for shard, first in shards]
-    table = merged((shard.table.renumbered(own) for (shard, _), own in zip(shards, ids, strict=True)), plan.top_k)
-    content: dict[str, npt.NDArray[Any]] = table.arrays() | {
-        "digests": np.frombuffer(bytes.fromhex("".join(digest or "0" * 64 for digest in digests)), np.uint8).reshape(
-            -1, 32
-        ),
-        "reference": np.concatenate([shard.reference for shard, _ in shards]),
-        "reference_images": np.concatenate(
-            [own[shard.reference_images] for (shard, _), own in zip(shards, ids, strict=True)]
-        ),
-    }
+    whole = _Whole(plan.top_k)
+    for item in plan.items():
+        whole.add(_load(plan, item, deps), plan.shard(item).start)
+    if not any(whole.digests):
+        raise PermanentError(f"no image of {plan.root} can be read; the first: {whole.faults[0]}")
     paths = JSON.decode(deps.store.get(plan.listing))
     record = IndexRecord.make(
         plan,
-        set_hash=set_hash(digest for digest in digests if digest),
-        unreadable=[(image, paths[image], fault) for image, fault in enumerate(faults) if fault],
-        arrays=deps.store.put(ARRAYS.encode(content)),
+        set_hash=set_hash(digest for digest in whole.digests if digest),
+        unreadable=[(image, paths[image], fault) for image, fault in enumerate(whole.faults) if fault],
+        arrays=deps.store.put(ARRAYS.encode(whole.arrays())),
     )
     publish(deps.store, record)
     context.stage(MERGE, time.monotonic() - start)
     return ItemResult("ok", record.pointer, {})
+
+
+class _Whole:
+    """Shards put together one by one, in the order of their images."""
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self._table = TopTable.empty()
+        self._reference: list[npt.NDArray[np.float32]] = []
+        self._reference_images: list[npt.NDArray[np.int64]] = []
+        self.digests: list[str] = []
+        self.faults: list[str] = []
+
+    def add(self, shard: Shard, first: int) -> None:
+        ids = np.arange(first, first + len(shard.digests))
+        self._table = merged([self._table, shard.table.renumbered(ids)], self._k)
+        self._reference.append(shard.reference)
+        self._reference_images.append(ids[shard.reference_images])
+        self.digests += shard.digests
+        self.faults += shard.faults
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What `Index` reads; an image without a digest has a row of zeros."""
+        digests = bytes.fromhex("".join(digest or "0" * 64 for digest in self.digests))
+        return self._table.arrays() | {
+            "digests": np.frombuffer(digests, np.uint8).reshape(-1, 32),
+            "reference": np.concatenate(self._reference),
+            "reference_images": np.concatenate(self._reference_images),
+        }
 
 
 def _load(plan: IndexPlan, item: str, deps: Deps) -> Shard:

@@ -98,7 +98,7 @@ class Index:
     def digests(self) -> dict[int, str]:
         """sha256 of every readable image, by image id."""
         unreadable = {image for image, _, _ in self.record.unreadable}
-        rows = self._arrays["digests"].reshape(-1, 32)
+        rows = self._arrays["digests"]
         return {image: row.tobytes().hex() for image, row in enumerate(rows) if image not in unreadable}
 
     @property
