@@ -27,8 +27,11 @@ class GreedyDecoder:
     """Takes the most likely token until a row ends; a row that has ended leaves the batch."""
 
     def __init__(self, vlm: Any) -> None:
+        """Raises ValueError when the checkpoint does not say how a text ends."""
         self._vlm = vlm
         ends = vlm.generation_config.eos_token_id
+        if ends is None:
+            raise ValueError("the checkpoint names no eos_token_id; add it to generation_config.json")
         self._ends = torch.tensor(ends if isinstance(ends, list) else [ends], device=vlm.device)
 
     @torch.no_grad()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.utils import logging as transformers_logging
 
 from services.serving.device import resolve_device, resolve_dtype
 from services.serving.model import ServedModel
@@ -22,6 +23,7 @@ def load(settings: VlmSettings) -> Sequence[ServedModel[Any, Any]]:
     """`explain` and `complete` on one model. Raises ValueError (unknown family of VLMs, bad layer)."""
     path, device = resolve_path(settings.model), resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
+    transformers_logging.disable_progress_bar()  # a service's log is read by machines
     vlm = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=settings.attention)
     subject = subject_of(vlm.to(device).eval(), settings.layer)
     processor = AutoProcessor.from_pretrained(path)

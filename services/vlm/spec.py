@@ -30,8 +30,8 @@ class ExplainRow:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The generated text (untouched), its token count without EOS, the mean log-probability of its tokens, and
-    whether it was cut at `max_new_tokens`."""
+    """The generated text (untouched), its token count without EOS, the mean log-probability of its tokens (the end
+    token's included, so that an empty text has one too), and whether it was cut at `max_new_tokens`."""
 
     text: str
     tokens: int

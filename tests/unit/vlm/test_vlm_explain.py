@@ -6,6 +6,7 @@ import torch
 
 from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_png, to_ppm
+from services.vlm.decoding import GreedyDecoder
 from services.vlm.spec import CompleteRow, ExplainRow
 from tests.unit.subject import tiny
 
@@ -198,7 +199,23 @@ def test_special_tokens_and_warm_up(served):
             assert len(model.run(rows, NEW)) == len(rows)
 
 
-def test_facts_and_versions(served, tmp_path):
+def test_bfloat16_runs_and_stays_near(served):
+    """Half precision may choose other words, but the odds of the first must be about the same."""
+    one = {"max_new_tokens": 1}
+    exact = run_in_buckets(served()["explain"], [*ONE_IMAGE, *THREE_IMAGES], one)
+    rough = run_in_buckets(served(dtype="bfloat16")["explain"], [*ONE_IMAGE, *THREE_IMAGES], one)
+    differences = [abs(a.logprob - b.logprob) for a, b in zip(exact, rough, strict=True)]
+    assert np.median(differences) < 0.05
+    assert max(differences) < 0.5
+
+
+def test_a_model_without_an_end_is_refused(reference, monkeypatch):
+    monkeypatch.setattr(reference.vlm.generation_config, "eos_token_id", None)
+    with pytest.raises(ValueError, match="names no eos_token_id"):
+        GreedyDecoder(reference.vlm)
+
+
+def test_facts_and_versions(served):
     models = served()
     facts = models["explain"].facts
     assert (facts["layer"], facts["activation_dim"], facts["grid"]) == ("1", "32", "4x4")
