@@ -25,6 +25,7 @@ HELD_OUT: Final = 0x6F776C68
 SCENES = 400  # in an evaluation
 HIT: Final = 0.5  # IoU from which a box counts as found
 Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 
 @dataclass
@@ -32,28 +33,30 @@ class Detections:
     """What the detector says of n scenes and what is there; one list entry per scene, boxes as pixel corners."""
 
     scores: Floats  # [n, 64, 198] sigmoid scores
-    overlaps: list[Floats]  # [64, things] IoU of proposed and true boxes
-    things: list[NDArray[np.bool_]]  # [things, 198] the names of the true things
+    boxes: Floats  # [n, 64, 4] proposed
+    true: list[Floats]  # [things, 4]
+    names: list[Bools]  # [things, 198] what the true things are called
 
 
 def calibrate(folder: Path, n: int | None = None) -> dict[str, float]:
-    """Choose the threshold, write it to `steerscope.json`, return the figures of other scenes at that threshold."""
+    """Choose the threshold at which boxes cover best, write `steerscope.json`, return the figures of other scenes."""
     seen = _detect(folder, n or SCENES, CALIBRATION)
     grid = np.round(np.arange(0.05, 0.96, 0.05), 2)
-    threshold = float(max(grid, key=lambda t: found(seen, float(t))["f1"]))
+    threshold = float(max(grid, key=lambda t: covered(seen, float(t))))
     common.write_json(folder / "steerscope.json", {"box_threshold": threshold, "max_boxes": GRID**2})
     return evaluate(folder, n)
 
 
 def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
-    """Held-out figures: best box right per kind, presence AUROC, precision, recall and F1 at the shipped threshold."""
+    """Held-out figures: best box right per kind, presence AUROC, and at the shipped threshold coverage and F1."""
     threshold = float(json.loads((folder / "steerscope.json").read_text("utf-8"))["box_threshold"])
     seen = _detect(folder, n or SCENES, HELD_OUT)
-    present = np.stack([names.any(0) for names in seen.things])
+    present = np.stack([names.any(0) for names in seen.names])
     best = seen.scores.max(1)
     return {
         **{f"top_box_{kind}": hit for kind, hit in _top_boxes(seen, present).items()},
         "presence_auroc": float(roc_auc_score(present.ravel(), best.ravel())),
+        "box_union_iou": covered(seen, threshold),
         **found(seen, threshold),
         "box_threshold": threshold,
     }
@@ -73,15 +76,15 @@ def _detect(folder: Path, n: int, seed: int) -> Detections:
     corners = (
         np.concatenate([centres[..., :2] - centres[..., 2:] / 2, centres[..., :2] + centres[..., 2:] / 2], -1) * SIZE
     )
-    overlaps, things = [], []
+    true, called = [], []
     for i in range(n):
-        present = instances(scenes, drawn, i)
-        overlaps.append(_overlaps(corners[i], np.array([t.box for t in present], np.float32).reshape(-1, 4)))
-        names = np.zeros((len(present), len(all_concepts())), np.bool_)
-        for row, thing in zip(names, present, strict=True):
+        things = instances(scenes, drawn, i)
+        true.append(np.array([thing.box for thing in things], np.float32).reshape(-1, 4))
+        named = np.zeros((len(things), len(all_concepts())), np.bool_)
+        for row, thing in zip(named, things, strict=True):
             row[[numbers()[c] for c in thing.concepts]] = True
-        things.append(names)
-    return Detections(scores, overlaps, things)
+        called.append(named)
+    return Detections(scores, corners.astype(np.float32), true, called)
 
 
 def _overlaps(a: Floats, b: Floats) -> Floats:
@@ -93,25 +96,45 @@ def _overlaps(a: Floats, b: Floats) -> Floats:
     return np.asarray(both / np.maximum(areas[0][:, None] + areas[1][None] - both, 1e-6), np.float32)
 
 
-def _top_boxes(seen: Detections, present: NDArray[np.bool_]) -> dict[str, float]:
+def _top_boxes(seen: Detections, present: Bools) -> dict[str, float]:
     """Per kind: the share of names present whose best-scored box overlaps a thing of that name by half."""
     hits: dict[str, list[bool]] = defaultdict(list)
     for i, name in np.argwhere(present):
         token = int(seen.scores[i, :, name].argmax())
-        own = seen.overlaps[i][token, seen.things[i][:, name]]
+        own = _overlaps(seen.boxes[i, token][None], seen.true[i][seen.names[i][:, name]])
         hits[all_concepts()[name].kind].append(bool(own.max() > HIT))
     return {kind: float(np.mean(hits[kind])) for kind in (*KINDS, "blank") if hits[kind]}
 
 
+def covered(seen: Detections, threshold: float) -> float:
+    """Mean IoU of the areas that boxes above the threshold and true boxes cover, over the names present."""
+    scores = []
+    for i, names in enumerate(seen.names):
+        proposed, true = filled(seen.boxes[i]), filled(seen.true[i])
+        for name in np.flatnonzero(names.any(0)):
+            said = proposed[seen.scores[i, :, name] > threshold].any(0)
+            there = true[names[:, name]].any(0)
+            scores.append((said & there).sum() / (said | there).sum())
+    return float(np.mean(scores))
+
+
+def filled(boxes: Floats) -> Bools:
+    """Boxes [m, 4] in pixels as masks [m, 64, 64]: the pixels whose centre lies inside."""
+    centres = np.arange(SIZE) + 0.5
+    x = (centres > boxes[:, 0:1]) & (centres < boxes[:, 2:3])
+    y = (centres > boxes[:, 1:2]) & (centres < boxes[:, 3:4])
+    return y[:, :, None] & x[:, None, :]
+
+
 def found(seen: Detections, threshold: float) -> dict[str, float]:
     """Precision over the boxes above the threshold, recall over (thing, name) pairs, and their harmonic mean."""
-    said = right = there = found = 0
-    for scores, overlap, names in zip(seen.scores, seen.overlaps, seen.things, strict=True):
+    said = right = there = hits = 0
+    for scores, boxes, true, names in zip(seen.scores, seen.boxes, seen.true, seen.names, strict=True):
         above = scores > threshold  # [64, 198]
-        hit = overlap > HIT  # [64, things]
+        hit = (_overlaps(boxes, true) > HIT).astype(np.int64)  # [64, things]
         said += int(above.sum())
-        right += int((above & (hit.astype(np.int64) @ names.astype(np.int64) > 0)).sum())
+        right += int((above & (hit @ names.astype(np.int64) > 0)).sum())
         there += int(names.sum())
-        found += int((names & (hit.T.astype(np.int64) @ above.astype(np.int64) > 0)).sum())
-    precision, recall = right / max(said, 1), found / max(there, 1)
+        hits += int((names & (hit.T @ above.astype(np.int64) > 0)).sum())
+    precision, recall = right / max(said, 1), hits / max(there, 1)
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(precision + recall, 1e-9)}

@@ -11,7 +11,7 @@ from services.microworld.training.detector_model import numbers
 from services.microworld.training.instances import Instance
 from services.microworld.world import GRID, PATCH, SIZE, all_concepts
 
-CELL_WEIGHT: Final = 0.25  # of a pattern's cell against an object: there are many of them
+WEIGHTS: Final = {"object": 1.0, "ground": 1.0, "plain": 2.0, "cell": 0.25}  # cells are many, plain grounds few
 GROUND_TOKEN: Final = {"ground": 0, "plain": GRID - 1}  # the upper corners
 CENTRE: Final = 0.4  # an object's tokens: patch centres within this share of its half side
 
@@ -32,7 +32,7 @@ class Targets:
                 x0, y0, x1, y1 = thing.box
                 self.names[i, token, [numbers()[c] for c in thing.concepts]] = 1
                 self.boxes[i, token] = np.array([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]) / SIZE
-                self.weights[i, token] = CELL_WEIGHT if thing.kind == "cell" else 1
+                self.weights[i, token] = WEIGHTS[thing.kind]
 
 
 def token_targets(things: Sequence[Instance]) -> dict[int, Instance]:

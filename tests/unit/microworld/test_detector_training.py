@@ -95,8 +95,8 @@ def test_box_loss_against_a_loop():
     a = torch.tensor([[[0.5, 0.5, 0.4, 0.2], [0.2, 0.2, 0.1, 0.1], [0.9, 0.9, 0.1, 0.1]]])
     b = torch.tensor([[[0.5, 0.5, 0.2, 0.4], [0.6, 0.2, 0.1, 0.1], [0.0, 0.0, 0.0, 0.0]]])
     weights = torch.tensor([[1.0, 0.25, 0.0]])
-    crossing = (0.2 + 0.2) / 4 + 0.08 * (1 - (0.04 / 0.12 - (0.16 - 0.12) / 0.16))
-    apart = 0.4 / 4 + 0.08 * (1 - (0 - (0.05 - 0.02) / 0.05))
+    crossing = 5 * 0.4 + 2 * (1 - (0.04 / 0.12 - (0.16 - 0.12) / 0.16))
+    apart = 5 * 0.4 + 2 * (1 - (0 - (0.05 - 0.02) / 0.05))
     expected = (crossing + 0.25 * apart) / 1.25
     assert detector.box_loss(a, b, weights).item() == pytest.approx(expected, abs=1e-5)
 
@@ -110,16 +110,24 @@ def test_focal_loss():
     assert detector.focal(torch.zeros_like(wanted), wanted, weights).item() == pytest.approx(cost, rel=1e-5)
 
 
-def test_found_counts_boxes_and_pairs():
+@pytest.fixture
+def seen():
+    """One scene with two things; thing 0 (name 0) is boxed exactly and once far off, thing 1 (name 1) by a quarter."""
     scores = np.zeros((1, 64, 198), np.float32)
     scores[0, 5, 0] = scores[0, 6, 0] = scores[0, 7, 1] = 0.9
-    overlap = np.zeros((64, 2), np.float32)
-    overlap[5, 0] = 0.8
-    overlap[7, 1] = 0.4
-    things = np.zeros((2, 198), bool)
-    things[0, 0] = things[1, 1] = True
-    found = detector_scores.found(detector_scores.Detections(scores, [overlap], [things]), 0.5)
-    assert found == pytest.approx({"precision": 1 / 3, "recall": 1 / 2, "f1": 0.4})
+    boxes = np.zeros((1, 64, 4), np.float32)
+    boxes[0, 5], boxes[0, 6], boxes[0, 7] = (0, 0, 16, 16), (32, 32, 40, 40), (24, 0, 32, 8)
+    true = np.array([[0, 0, 16, 16], [24, 0, 40, 16]], np.float32)
+    return detector_scores.Detections(scores, boxes, [true], [np.eye(2, 198, dtype=bool)])
+
+
+def test_found_counts_boxes_and_pairs(seen):
+    assert detector_scores.found(seen, 0.5) == pytest.approx({"precision": 1 / 3, "recall": 1 / 2, "f1": 0.4})
+
+
+def test_covered_compares_areas(seen):
+    assert detector_scores.covered(seen, 0.5) == pytest.approx((256 / (256 + 64) + 64 / 256) / 2)
+    assert detector_scores.covered(seen, 0.95) == 0
 
 
 def test_two_steps_make_a_folder_that_transformers_loads(tmp_path, monkeypatch):
