@@ -109,6 +109,7 @@ class Batcher:
         self._on_device_lost = on_device_lost
         self._lanes: dict[Hashable, Lane] = {}
         self._changed = asyncio.Event()
+        self._started: float | None = None
 
     async def submit(self, call: Call, buckets: Sequence[Hashable]) -> list[Any]:
         """Results in the order of the call's rows. Cancelling it takes its rows out of the queue.
@@ -139,6 +140,11 @@ class Batcher:
             if piece.call.model.spec.name == name
         }
         return len(calls)
+
+    def running_seconds(self) -> float:
+        """How long the batch in hand has been running; 0 when there is none."""
+        started = self._started
+        return 0.0 if started is None else time.monotonic() - started
 
     async def run(self) -> None:
         """Serve the lanes until cancelled."""
@@ -176,10 +182,10 @@ class Batcher:
         owners = [owner for owner, piece in enumerate(pieces) for _ in piece.positions]
         for piece in pieces:
             piece.call.queue_ns = piece.call.queue_ns or round(1e9 * (now - piece.call.arrival))
-        started = time.perf_counter_ns()
+        started, self._started = time.perf_counter_ns(), now
         loop = asyncio.get_running_loop()
         outcomes = await loop.run_in_executor(self._compute, run_batch, model, rows, owners, parameters)
-        nanoseconds = time.perf_counter_ns() - started
+        nanoseconds, self._started = time.perf_counter_ns() - started, None
         self._on_batch(model, len(rows), nanoseconds)
         start = 0
         for piece in pieces:

@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from services.serving.admission import Admission
+from services.serving.batcher import Batcher
 from services.serving.statistics import ModelCounters, Timing
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -21,11 +22,11 @@ class TritonCollector(Collector):
     def __init__(self, counters: Mapping[str, ModelCounters], admission: Admission) -> None:
         self._counters = counters
         self._admission = admission
-        self._pending: Callable[[str], int] = lambda name: 0
+        self._batcher: Batcher | None = None
 
-    def count_pending(self, pending: Callable[[str], int]) -> None:
-        """Tell how many requests of a model wait for compute."""
-        self._pending = pending
+    def watch(self, batcher: Batcher) -> None:
+        """Read how many requests wait, and how long the batch in hand has been running, from this batcher."""
+        self._batcher = batcher
 
     def collect(self) -> Iterable[Metric]:
         """All families of samples."""
@@ -33,12 +34,17 @@ class TritonCollector(Collector):
         yield self._failures()
         yield self._family("nv_inference_count", "rows computed for answered requests", lambda c: c.rows)
         yield self._family("nv_inference_exec_count", "batches run", lambda c: c.executions)
-        yield self._family("nv_inference_pending_request_count", "requests waiting", lambda c: self._pending(c.name))
         yield self._duration("request", lambda sums: sums.total)
         yield self._duration("queue", lambda sums: sums.queue)
         yield self._duration("compute_input", lambda sums: sums.compute_input)
         yield self._duration("compute_infer", lambda sums: sums.compute_infer)
         yield self._duration("compute_output", lambda sums: sums.compute_output)
+        if self._batcher is not None:
+            pending = self._batcher.pending
+            yield self._family("nv_inference_pending_request_count", "requests waiting", lambda c: pending(c.name))
+            running = Metric("steerscope_running_batch_seconds", "age of the batch in hand; 0 when idle", "gauge")
+            running.add_sample(running.name, {}, self._batcher.running_seconds())
+            yield running
         for what in ("requests", "bytes", "pixels"):
             metric = Metric(f"steerscope_inside_{what}", f"{what} inside the service", "gauge")
             metric.add_sample(metric.name, {}, getattr(self._admission, what))

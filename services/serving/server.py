@@ -28,6 +28,7 @@ from services.serving.statistics import ModelCounters
 logger = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0  # for answers that are written but not yet sent
 _POLL_SECONDS = 0.02
+_OTHER_CALLS = 256  # health watches, questions, requests about to be refused
 
 
 class ServiceServer:
@@ -54,7 +55,7 @@ class ServiceServer:
             on_batch=self._count_batch,
             on_device_lost=self.device_lost.set,
         )
-        self._metrics.triton.count_pending(self._batcher.pending)
+        self._metrics.triton.watch(self._batcher)
         self._state = State()
         inference = Inference(
             self._registry,
@@ -68,7 +69,10 @@ class ServiceServer:
         self._servicer = Servicer(
             service, settings, self._registry, self._state, self._admission, self._counters, inference
         )
-        self._server = grpc.aio.server(options=server_options(settings))
+        # A bound below admission: each call in flight may hold a message that is not admitted yet.
+        self._server = grpc.aio.server(
+            options=server_options(settings), maximum_concurrent_rpcs=settings.max_queue_size + _OTHER_CALLS
+        )
         self._metrics_server: Any = None
         self._batching: asyncio.Task[None] | None = None
 

@@ -265,6 +265,20 @@ async def test_statistics_and_metrics_count_what_happened(serve):
     assert float(lines["steerscope_inside_requests"]) == 0
 
 
+async def test_a_stuck_batch_shows_while_the_server_stays_alive(serve):
+    port = free_port()
+    async with serve(metrics_port=port) as toy:
+        busy = await toy.occupy()
+        await asyncio.sleep(0.2)
+        assert (await toy.stub.ServerLive(pb.ServerLiveRequest(), timeout=5)).live
+        page = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read())
+        (line,) = [one for one in page.decode().splitlines() if one.startswith("steerscope_running_batch_seconds")]
+        assert 0.2 <= float(line.split()[1]) < 60
+        toy.model.gate.set()
+        await busy
+        assert toy.server._batcher.running_seconds() == 0
+
+
 async def test_concurrent_requests_never_cross(serve):
     async with serve() as toy:
         prompts = [[f"{i}-{j}" for j in range(1 + i % 8)] for i in range(60)]
