@@ -157,3 +157,17 @@ async def test_two_replicas_share_the_work_and_a_draining_one_gets_none():
             await one.server.stop()
             for _ in range(10):
                 await ask(client, "a")
+
+
+async def test_connections_that_age_cost_no_call(serve):
+    async with serve(max_connection_age_seconds=0.2) as toy:
+        with ServiceClient(toy.target) as client:
+            busy = await toy.occupy()
+            long = asyncio.create_task(ask(client, "long"))
+            await asyncio.sleep(1.0)  # several connection ages
+            toy.model.gate.set()
+            assert texts(await long) == ["LONG"]
+            await busy
+            for i in range(40):
+                assert texts(await ask(client, f"r{i}")) == [f"R{i}"]
+                await asyncio.sleep(0.02)
