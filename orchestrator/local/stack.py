@@ -55,15 +55,25 @@ class Part:
 
 
 class Stack:
-    """The parts for one profile (a name or a path), on the documented ports (`fixed_ports`) or on free ones."""
+    """The parts for one profile (a name or a path), on the documented ports (`fixed_ports`) or on free ones.
+
+    `elsewhere` gives the addresses of services that run already, on this machine or on others; the rest is started.
+    """
 
     def __init__(
-        self, profile_name: str, home: Path, redis_url: str | None, concurrency: int, fixed_ports: bool
+        self,
+        profile_name: str,
+        home: Path,
+        redis_url: str | None,
+        concurrency: int,
+        fixed_ports: bool,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         self.profile_name = profile_name
         self.profile = load_profile(profile_name)
         self.home = home.resolve()
         self.concurrency = concurrency
+        self.elsewhere = dict(elsewhere or {})
         self.oracle = self.profile.section("oracle")
         names = tuple(DEFAULT_PORTS)
         found = [DEFAULT_PORTS[name] for name in names] if fixed_ports else free_ports(len(names))
@@ -75,13 +85,14 @@ class Stack:
             redis_url=redis_url or f"redis://{LOOPBACK}:{self.ports['redis']}/0",
             profile=profile_name,
             artifacts=f"file://{self.home / 'artifacts'}",
-            services={name: f"dns:///{LOOPBACK}:{self.ports[name]}" for name in listening},
+            services={name: f"dns:///{LOOPBACK}:{self.ports[name]}" for name in listening} | self.elsewhere,
         )
 
     def ports_in_use(self) -> dict[str, int]:
         """The ports that this stack will listen on, by part."""
         unused = set() if self.own_redis else {"redis"}
         unused |= set() if self.oracle else {f"oracle_{name}" for name in ORACLES}
+        unused |= set(self.elsewhere)
         return {name: port for name, port in self.ports.items() if name not in unused}
 
     @property
@@ -94,9 +105,10 @@ class Stack:
         return Part(redis_process(self.home / "redis", self.ports["redis"])) if self.own_redis else None
 
     def services(self) -> Iterator[Part]:
-        """The five model services."""
+        """The model services that do not run elsewhere."""
         for name in SERVICES:
-            yield self._service(name, name, self.profile_name, {})
+            if name not in self.elsewhere:
+                yield self._service(name, name, self.profile_name, {})
 
     def oracles(self) -> Iterator[Part]:
         """The judges that know the truth, where the profile has them; they need the image sets on disk."""

@@ -11,7 +11,8 @@ _CHUNK = 1 << 22
 def digest_files(paths: str | Path | Iterable[str | Path]) -> str:
     """12 hex digits over the content of files, and of all files below folders, in the order of their names.
 
-    Names below a folder count, the place of the folder itself does not. Hidden files and `__pycache__` are left out.
+    Names below a folder count, the place of the folder itself does not. Left out are hidden files, `__pycache__`, and
+    what only people read (Markdown, figures.json): a better model card is not another model.
     Files of the Hugging Face cache are links to blobs that are named by their own hash; those names are taken
     instead of reading gigabytes. Raises FileNotFoundError.
     """
@@ -41,7 +42,8 @@ def _files(root: Path) -> list[tuple[str, Path]]:
 
 
 def _ignored(parts: tuple[str, ...]) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in parts)
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    return hidden or parts[-1].endswith(".md") or parts[-1] == "figures.json"
 
 
 def _file_digest(file: Path) -> str:

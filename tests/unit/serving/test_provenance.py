@@ -16,8 +16,10 @@ def folder(tmp_path):
     return root
 
 
-def test_a_digest_has_12_hex_digits_and_ignores_place_and_hidden_files(folder, tmp_path):
+def test_a_digest_has_12_hex_digits_and_ignores_place_cards_and_hidden_files(folder, tmp_path):
     digest = digest_files(folder)
+    (folder / "CARD.md").write_text("better words")
+    (folder / "figures.json").write_text("{}")
     assert len(digest) == 12 and int(digest, 16) >= 0
     (folder / ".cache").mkdir()
     (folder / ".cache" / "x").write_text("x")
