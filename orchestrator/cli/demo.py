@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from orchestrator.analysis.deliver import Finished, summary_of
 from orchestrator.analysis.judge import Judge, load_judge
@@ -105,7 +106,7 @@ def _first_explanation(client: JobsClient, feature: int, clock: _Clock) -> None:
     for event in client.explain(feature=feature, spec=JobSpec(variants=["steering"], scores=["clip"])):
         if event.HasField("explanation") and "first_explanation" not in clock.seconds:
             clock.note("first_explanation")
-            err.print(f"feature {feature}, steered on a blank image: [bold]{event.explanation.text}[/]")
+            err.print(f"feature {feature}, steered on a blank image: [bold]{escape(event.explanation.text)}[/]")
 
 
 def _require_done(job: Job) -> None:

@@ -4,6 +4,7 @@ import logging
 import sys
 
 import typer
+from rich.markup import escape
 
 from orchestrator.cli import cancel, demo, explain, index, report, results, status, submit, up, watch
 from orchestrator.cli.console import CommandError, err
@@ -34,12 +35,8 @@ def main() -> None:
     try:
         app()
     except _ERRORS as error:
-        err.print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False)
+        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted")
         sys.exit(130)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

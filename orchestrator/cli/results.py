@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.analysis.frame import SCORES, to_frame, write_frame
@@ -43,7 +44,7 @@ def results_table(found: list[FeatureResult]) -> Table:
     scores = [name for name in SCORES if any(name in variant.scores for _, variant in rows)]
     table = Table("feature", "variant", "explanation", *(SCORE_LABELS.get(name, name) for name in scores))
     for result, variant in rows:
-        text = variant.text or f"[red]{variant.outcome}[/] {variant.reason}"
+        text = escape(variant.text) or f"[red]{variant.outcome}[/] {escape(variant.reason)}"
         table.add_row(str(result.feature), variant.variant, text, *(_figure(variant, name) for name in scores))
     return table
 

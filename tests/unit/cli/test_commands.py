@@ -1,0 +1,55 @@
+"""Every command has help with an example, and faults are one line on standard error."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import up as up_module
+from orchestrator.cli.console import CommandError
+from orchestrator.cli.main import app
+from orchestrator.cli.results import results_table
+from orchestrator.local.stack import Addresses
+from tests.unit.analysis.examples import feature_result
+
+COMMANDS = ("up", "index", "submit", "watch", "results", "explain", "cancel", "status", "report", "demo")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command):
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert re.search(rf"Example:\s+steerscope {command}", shown.output)
+
+
+def test_a_service_elsewhere_must_be_named_and_addressed():
+    assert up_module._elsewhere(["vlm=gpu:9"]) == {"vlm": "dns:///gpu:9"}
+    for bad in ("vlm", "vlm=", "dog=gpu:9"):
+        with pytest.raises(CommandError, match="use: "):
+            up_module._elsewhere([bad])
+
+
+def test_no_api_is_said_with_its_address(tmp_path):
+    shown = CliRunner().invoke(app, ["status", "--api", "127.0.0.1:9"])
+    assert shown.exit_code == 1
+    assert "127.0.0.1:9" in str(shown.exception)
+
+
+def test_the_table_shows_a_score_or_why_there_is_none():
+    table = results_table([feature_result(5, iou=None), feature_result(6, iou=0.25)])
+    iou = next(column for column in table.columns if column.header == "IoU")
+    assert list(iou.cells) == ["[yellow]failed[/]", ".250"]
+
+
+def test_markup_in_an_explanation_is_shown_as_it_is():
+    table = results_table([feature_result(5, text="[red]x[/red]")])
+    text = next(column for column in table.columns if column.header == "explanation")
+    assert list(text.cells) == [r"\[red]x\[/red]"]
+
+
+def test_addresses_are_found_again_until_forgotten(tmp_path):
+    written = Addresses("127.0.0.1:1", "redis://x", "microworld", "file:///a", {"vlm": "dns:///b"})
+    written.write(tmp_path)
+    assert Addresses.read(tmp_path) == written
+    Addresses.forget(tmp_path)
+    assert Addresses.read(tmp_path) is None
