@@ -25,9 +25,9 @@ def _handle(context: ItemContext) -> ItemResult:
         raise KeyError("surprise")
     if mood == "impossible":
         raise PermanentError("no such feature")
-    end = time.monotonic() + plan.get("seconds", 0.0)
+    end = time.monotonic() + (60 if mood == "slow at first" and tries == 1 else plan["seconds"])
     while time.monotonic() < end:
-        if context.cancelled() and mood != "deaf":
+        if context.cancelled():
             raise CancelledItem
         time.sleep(0.02)
     context.stage("fake", 0.01)
