@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from diffusers import StableDiffusion3Pipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from services.generator.backend import Backend, Pixels
 from services.generator.drawing import Drawing
@@ -25,6 +27,8 @@ def load_pipeline(weights: str, *, t5: bool, device: str, dtype: torch.dtype, of
     if not t5:
         # diffusers insists on being told that a part is absent.
         absent |= {"text_encoder_3": None, "tokenizer_3": None}
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()  # a service's log is read by machines
     pipeline = StableDiffusion3Pipeline.from_pretrained(weights, dtype=dtype, **absent)
     pipeline.set_progress_bar_config(disable=True)
     place = {
