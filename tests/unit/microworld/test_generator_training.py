@@ -31,7 +31,7 @@ def denoiser() -> Denoiser:
 
 
 def test_pictures_come_with_texts_that_fit():
-    images, texts = pictures.draw_mixed(120, np.random.default_rng(0), scene_share=0.5)
+    images, texts = pictures.draw_mixed(120, np.random.default_rng(0), scene_share=0.5, simple=True)
     assert images.shape == (120, 3, 64, 64)
     assert images.dtype == torch.float32
     assert images.min() >= -1
@@ -50,13 +50,18 @@ def test_phrases_keep_the_concept():
         assert {parse(text).attributes == concept.attributes for text in phrases} == {True}
 
 
-def test_few_shapes_are_tiled():
-    shape = Concept("colshape", 0, 3)
-    rng = np.random.default_rng(2)
-    drawn_by_world = elements([shape] * 400, rng).tile_shape != NONE
-    scenes = pictures.element_scenes([shape] * 400, rng)
-    assert (scenes.object_shape[scenes.tile_shape == NONE, 0] == 3).all()
-    assert 0.05 < (scenes.tile_shape != NONE).mean() < 0.5 * drawn_by_world.mean()
+def test_simple_elements_are_mostly_untiled_and_centred_on_tokens():
+    shape, rng = Concept("colshape", 0, 3), np.random.default_rng(2)
+    tiled_by_world = (elements([shape] * 400, rng).tile_shape != NONE).mean()
+    scenes = pictures.simple_elements([shape] * 400, rng)
+    tiled = scenes.tile_shape != NONE
+    assert 0.05 < tiled.mean() < 0.5 * tiled_by_world
+    assert (scenes.object_shape[~tiled, 0] == 3).all()
+    placed = scenes.object_shape != NONE
+    for values in (scenes.object_x, scenes.object_y):
+        assert (values[placed] % 8 == 4).all()
+    assert (scenes.object_radius[placed] % 2 == 0).all()
+    assert 7 < scenes.object_radius[placed].min() < scenes.object_radius[placed].max() < 20
 
 
 def test_images_survive_the_way_to_tensors_and_back():
@@ -65,7 +70,7 @@ def test_images_survive_the_way_to_tensors_and_back():
 
 
 def test_a_fresh_autoencoder_learns_and_never_touches_the_variance():
-    images, _ = pictures.draw_mixed(32, np.random.default_rng(4), scene_share=0.3)
+    images, _ = pictures.draw_mixed(32, np.random.default_rng(4), scene_share=0.3, simple=False)
     torch.manual_seed(0)
     short = vae.fit_vae(images, 1, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
@@ -81,7 +86,7 @@ def test_a_fresh_autoencoder_learns_and_never_touches_the_variance():
 
 
 def test_the_decoder_pass_leaves_the_encoder_alone():
-    images, _ = pictures.draw_mixed(16, np.random.default_rng(5), scene_share=0.3)
+    images, _ = pictures.draw_mixed(16, np.random.default_rng(5), scene_share=0.3, simple=False)
     model = vae.build_vae()
     encoder = {name: value.clone() for name, value in model.encoder.state_dict().items()}
     decoder = model.decoder.conv_out.weight.clone()

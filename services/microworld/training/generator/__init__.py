@@ -27,7 +27,7 @@ from .vae import encode, fit_vae, peak_signal_to_noise, refine_decoder
 __all__ = ["evaluate", "train"]
 
 logger = logging.getLogger(__name__)
-STEPS: Final = 4000  # of the denoiser
+STEPS: Final = 5000  # of the denoiser
 VAE_STEPS: Final = 2000
 DECODER_STEPS: Final = 1200
 VAE_PICTURES: Final = 8000
@@ -65,7 +65,7 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
 
 def _train_vae(rng: np.random.Generator, seed: int, steps: int | None) -> AutoencoderKL:
     """The autoencoder after both of its stages, ready for inference."""
-    pictures, _ = draw_mixed(VAE_PICTURES if steps is None else 64, rng, scene_share=0.3)
+    pictures, _ = draw_mixed(VAE_PICTURES if steps is None else 64, rng, scene_share=0.3, simple=False)
     vae = fit_vae(pictures, steps or VAE_STEPS, torch.Generator().manual_seed(seed))
     refine_decoder(vae, pictures, steps or DECODER_STEPS, torch.Generator().manual_seed(seed + 1))
     return vae.eval().requires_grad_(False)
@@ -76,7 +76,7 @@ def _cache(vae: AutoencoderKL, n: int, rng: np.random.Generator) -> tuple[Tensor
     latents: list[Tensor] = []
     texts: list[str] = []
     for _ in range(0, n, CHUNK):
-        pictures, its_texts = draw_mixed(CHUNK, rng, SCENE_SHARE)
+        pictures, its_texts = draw_mixed(CHUNK, rng, SCENE_SHARE, simple=True)
         latents.append((encode(vae, pictures) - vae.config.shift_factor) * vae.config.scaling_factor)
         texts += its_texts
     return torch.cat(latents), texts
@@ -84,6 +84,6 @@ def _cache(vae: AutoencoderKL, n: int, rng: np.random.Generator) -> tuple[Tensor
 
 def _reconstruction(vae: AutoencoderKL) -> dict[str, float]:
     """The autoencoder's mean PSNR in dB on held-out pictures, from exact and from noisy latents."""
-    pictures, _ = draw_mixed(256, np.random.default_rng(99), scene_share=0.3)
+    pictures, _ = draw_mixed(256, np.random.default_rng(99), scene_share=0.3, simple=False)
     noise = torch.Generator().manual_seed(0)
     return {f"psnr_{level}": peak_signal_to_noise(vae, pictures, level, noise) for level in (0.0, 0.2)}
