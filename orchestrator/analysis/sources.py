@@ -32,11 +32,11 @@ class View:
 
 @dataclass(frozen=True)
 class Sources:
-    """The two indexes of a job and the store of its artifacts; `strength` and `interpolation` as in its heatmaps."""
+    """The indexes that a job had and the store of its artifacts; `strength` and `interpolation` of its heatmaps."""
 
     store: ArtifactStore
-    explain: Index
-    test: Index
+    explain: Index | None
+    test: Index | None
     strength: float
     interpolation: Interpolation
 
@@ -44,16 +44,16 @@ class Sources:
     def of(cls, result: FeatureResult, store: ArtifactStore) -> "Sources":
         """The sources that a result's provenance names. Raises LookupError if an index is not in the store."""
         settings, indexes = result.provenance.settings, IndexCache(store)
-        return cls(
-            store,
-            indexes.get(settings["explain_index"]),
-            indexes.get(settings["test_index"]),
-            float(settings["heatmap_strength"]),
-            cast(Interpolation, settings["heatmap_interpolation"]),
+        explain, test = (
+            indexes.get(name) if name else None for name in (settings["explain_index"], settings["test_index"])
         )
+        strength, interpolation = float(settings["heatmap_strength"]), settings["heatmap_interpolation"]
+        return cls(store, explain, test, strength, cast(Interpolation, interpolation))
 
     def views(self, feature: int, count: int) -> list[View]:
         """The feature's top images as the explainer saw them, best first; an image gone from disk is left out."""
+        if self.explain is None:
+            return []
         grid = Grid.parse(self.explain.plan.grid)
         views = []
         for top in self.explain.top(feature, min(count, self.explain.plan.top_k)):
@@ -76,5 +76,7 @@ class Sources:
 
     def references(self, features: Iterable[int]) -> References:
         """Per feature, S of the test set's reference sample: the negatives, float32 [r]."""
+        if self.test is None:
+            return {}
         scores: npt.NDArray[np.float32] = self.test.reference
         return {feature: scores[:, feature] for feature in features if feature < scores.shape[1]}

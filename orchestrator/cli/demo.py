@@ -80,10 +80,10 @@ def _count(features: str) -> int | None:
 
 
 def _work(client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: int | None, seed: int) -> Finished:
-    for name in SETS:
-        build_index(client, name, stack.images / name, None, None)
     chosen = choose_features(judge, count, seed)
     _first_explanation(client, chosen[0], clock)
+    for name in SETS:
+        build_index(client, name, stack.images / name, None, None)
     spec = JobSpec(
         name=f"{stack.profile.name}: {len(chosen)} features",
         feature_ids=chosen,
@@ -102,9 +102,9 @@ def _work(client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: 
 
 
 def _first_explanation(client: JobsClient, feature: int, clock: _Clock) -> None:
-    """Explain one feature by steering at once: the first answer comes long before the last."""
-    for event in client.explain(feature=feature, spec=JobSpec(variants=["steering"], scores=["clip"])):
-        if event.HasField("explanation") and "first_explanation" not in clock.seconds:
+    """Explain one feature by steering at once: it needs no images, so the first answer comes before any index."""
+    for event in client.explain(feature=feature, spec=JobSpec(variants=["steering"], scores=["none"])):
+        if event.HasField("explanation"):
             clock.note("first_explanation")
             err.print(f"feature {feature}, steered on a blank image: [bold]{escape(event.explanation.text)}[/]")
 

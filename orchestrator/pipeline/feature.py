@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from orchestrator.deps import Deps
 from orchestrator.index.images import ImageSetError
@@ -19,7 +20,7 @@ from orchestrator.pipeline.parallel import Clock, in_parallel
 from orchestrator.pipeline.plan import ExplainPlan, read_plan
 from orchestrator.pipeline.results import count_outcomes, feature_result, save_result, variant_result
 from orchestrator.pipeline.scoring import Scorer, without_text
-from orchestrator.pipeline.target import RawDirection, Target, feature_target, raw_target, shots
+from orchestrator.pipeline.target import RawDirection, Shot, Target, feature_target, raw_target, shots
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import JSON
 from protos.v1.results_pb2 import FeatureResult, VariantResult
@@ -73,12 +74,16 @@ def _target(plan: ExplainPlan, target: int | RawDirection, deps: Deps, calls: Ca
             found = feature_target(target, plan, calls, deps.cache)
         with clock.time("images"):
             if found.alive:
-                explain, test = (deps.indexes.get(name) for name in (plan.explain_index, plan.test_index))
-                found = replace(found, explain=shots(explain, target, plan), test=shots(test, target, plan))
+                explain, test = (_shots(name, target, plan, deps) for name in (plan.explain_index, plan.test_index))
+                found = replace(found, explain=explain, test=test)
     except (Fault, ImageSetError, LookupError) as error:  # without these nothing can be said of the feature
         raise PermanentError(str(error)) from error
     clock.report("features", "images")
     return found
+
+
+def _shots(index: str | None, feature: int, plan: ExplainPlan, deps: Deps) -> tuple[Shot, ...]:
+    return shots(deps.indexes.get(index), feature, plan) if index else ()
 
 
 def _dead(plan: ExplainPlan, target: Target, clock: Clock) -> FeatureResult:
@@ -132,8 +137,14 @@ def _scored(
 
 def _scorer(plan: ExplainPlan, target: Target, pieces: Pieces, evidence: Evidence, deps: Deps) -> Scorer:
     masks = evidence.feature_masks if target.test else np.zeros((0, 0), np.uint8)
-    negatives = deps.indexes.get(plan.test_index).reference[:, target.feature]
-    return Scorer(plan, pieces, masks, negatives)
+    return Scorer(plan, pieces, masks, _negatives(plan, target, deps))
+
+
+def _negatives(plan: ExplainPlan, target: Target, deps: Deps) -> npt.NDArray[np.float32]:
+    """S of the test set's reference sample [r]."""
+    if plan.test_index is None:
+        return np.zeros(0, np.float32)
+    return deps.indexes.get(plan.test_index).reference[:, target.feature]
 
 
 def _results(plan: ExplainPlan, told: list[Told], pieces: Pieces, scorer: Scorer) -> list[VariantResult]:

@@ -35,10 +35,9 @@ class ExplainPlan(BaseModel):
     prompts: Prompts
     max_new_tokens: int
     top_k: int
-    explain_index: str
-    test_index: str
-    explain_hash: str
-    test_hash: str
+    explain_index: str | None  # None: the job needs no images to show, or none to score on
+    test_index: str | None
+    sets: dict[str, str]  # explain, test → hash of the set
     reduce: Literal["mean", "max"]
     generated_images: int
     prompt_prefix: str
@@ -82,8 +81,8 @@ class ExplainPlan(BaseModel):
             "heatmap_strength": str(self.heatmap_strength),
             "heatmap_interpolation": self.heatmap_interpolation,
             "mean_residual_norm": repr(self.mean_residual_norm),
-            "explain_index": self.explain_index,
-            "test_index": self.test_index,
+            "explain_index": self.explain_index or "",
+            "test_index": self.test_index or "",
         }
 
 

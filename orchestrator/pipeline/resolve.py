@@ -37,8 +37,10 @@ def resolve(
     """
     job = _settings(spec, JobDefaults.resolve(profile.section("jobs")))
     scores = _scores(job.scores, facts)
-    explain = _index("explain_set", job.explain_set, job.top_k, facts, indexes)
-    test = _index("test_set", job.test_set, job.top_k, facts, indexes)
+    variants = _variants(job.variants, spec)
+    shows = any(VARIANTS[name].pictures != "blank" for name in variants if name in VARIANTS)
+    explain = _index("explain_set", shows, job, facts, indexes)
+    test = _index("test_set", bool(scores), job, facts, indexes)
     _check_sets(explain, test)
     try:
         prompts = load_prompts(job.prompts)
@@ -46,7 +48,7 @@ def resolve(
         raise PlanError("prompts", str(error), "set [jobs] prompts in the profile") from error
     return ExplainPlan(
         features=choose_features(spec, facts.alive) if choose else (),
-        variants=_variants(job.variants, spec),
+        variants=variants,
         scores=scores,
         texts=_texts(spec, facts.dict_size, store),
         steering=job.steering,
@@ -54,11 +56,10 @@ def resolve(
         prompts=prompts,
         max_new_tokens=job.max_new_tokens,
         top_k=job.top_k,
-        explain_index=explain.id,
-        test_index=test.id,
-        explain_hash=explain.set_hash,
-        test_hash=test.set_hash,
-        reduce=test.plan.reduce,
+        explain_index=explain.id if explain else None,
+        test_index=test.id if test else None,
+        sets={name: index.set_hash for name, index in (("explain", explain), ("test", test)) if index},
+        reduce=test.plan.reduce if test else "mean",
         generated_images=job.generated_images,
         prompt_prefix=job.prompt_prefix,
         segmenter_boxes=job.segmenter_boxes,
@@ -150,21 +151,27 @@ def _texts(spec: JobSpec, size: int, store: ArtifactStore) -> dict[str, str]:
     }
 
 
-def _index(field: str, name: str, top_k: int, facts: ModelFacts, indexes: IndexCache) -> Index:
+def _index(field: str, needed: bool, job: JobDefaults, facts: ModelFacts, indexes: IndexCache) -> Index | None:
+    """The index of a set. One that no variant or score needs may be missing: steering alone wants no images."""
+    name: str = getattr(job, field)
     try:
         index = indexes.get(name)
     except LookupError as error:
+        if not needed:
+            return None
         raise PlanError(field, f"there is no index {name!r}", str(error.args[0])) from error
     if index.plan.models.get("sae.index") != facts.versions["sae.index"]:
         raise PlanError(field, f"index {name!r} was built with another SAE or subject", "build it again")
-    if top_k > index.plan.top_k:
-        rule = f"index {name!r} keeps {index.plan.top_k} images per feature, {top_k} are asked for"
+    if job.top_k > index.plan.top_k:
+        rule = f"index {name!r} keeps {index.plan.top_k} images per feature, {job.top_k} are asked for"
         raise PlanError("top_k", rule, "lower it, or build the index with a larger top_k")
     return index
 
 
-def _check_sets(explain: Index, test: Index) -> None:
+def _check_sets(explain: Index | None, test: Index | None) -> None:
     """What is explained must not be what is scored on (METHOD §4)."""
+    if explain is None or test is None:
+        return
     if explain.plan.reduce != test.plan.reduce:
         rule = f"explain images are scored by {explain.plan.reduce}, test images by {test.plan.reduce}"
         raise PlanError("test_set", rule, "build one of the indexes again")

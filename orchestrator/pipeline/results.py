@@ -39,7 +39,7 @@ def feature_result(
         test_images=[_top_image(shot) for shot in target.test],
         provenance=Provenance(
             models=plan.models,
-            sets={"explain": plan.explain_hash, "test": plan.test_hash},
+            sets=plan.sets,
             seed=plan.seed,
             software=plan.software,
             settings=plan.settings(),

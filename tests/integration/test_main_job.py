@@ -33,7 +33,7 @@ def spec(stack):
 
 @pytest.fixture(scope="module")
 def job(stack, spec):
-    return stack.finish(stack.client.submit(spec, request_id="the main job"))
+    return stack.finish(stack.client.submit(spec, request_id="the-main-job"))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_truth_explains_better_than_other_features_truth(stack, job, results, tm
 
 
 def test_the_same_request_gives_the_same_job(stack, job, spec):
-    assert stack.client.submit(spec, request_id="the main job").id == job.id
+    assert stack.client.submit(spec, request_id="the-main-job").id == job.id
 
 
 def test_two_runs_with_one_seed_give_equal_results(stack, results, spec):

@@ -19,7 +19,7 @@ def test_defaults_and_what_the_spec_says(world: World):
     assert (plan.top_k, plan.generated_images, plan.prompt_prefix) == (3, 2, "An image of ")
     assert plan.informed.positions == "active"
     assert plan.explain_index == world.explain.id
-    assert plan.test_hash == world.test.set_hash
+    assert plan.sets == {"explain": world.explain.set_hash, "test": world.test.set_hash}
     assert plan.models["sae.maps"] == "maps-v1"
     assert plan.software.startswith("steerscope ")
     other = world.plan(
@@ -48,6 +48,16 @@ def test_steering_fields_that_are_not_given_stay(world: World):
     assert (plan.steering.alpha, plan.steering.mode) == (2.0, "replacement")
     assert plan.steering.raw_alpha(plan.mean_residual_norm) == 2 * fakes.NORM
     assert plan.informed.raw_alpha(plan.mean_residual_norm) == 3
+
+
+def test_steering_alone_needs_no_index(world: World):
+    wanted = {"explain_set": "nowhere", "test_set": "nowhere"}
+    plan = world.plan(variants=["steering"], scores=["none"], **wanted)
+    assert (plan.explain_index, plan.test_index, plan.sets) == (None, None, {})
+    with pytest.raises(PlanError, match="explain_set"):
+        world.plan(variants=["topk_masks"], scores=["none"], **wanted)
+    with pytest.raises(PlanError, match="test_set"):
+        world.plan(variants=["steering"], scores=["clip"], test_set="nowhere")
 
 
 def test_the_plan_survives_json_but_for_its_features(world: World):
