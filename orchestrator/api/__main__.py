@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = OrchestratorSettings(**changes)
         configure_logging("api", settings.log_format, settings.log_level)
-        server = ApiServer(settings, PipelineBackend(settings))
+        server = ApiServer(settings, PipelineBackend.connect(settings))
     except (ValidationError, ProfileError) as error:
         sys.stderr.write(f"api: {error}\n")
         return EXIT_USAGE

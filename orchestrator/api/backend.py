@@ -10,16 +10,17 @@ from orchestrator.deps import Deps
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
 from orchestrator.pipeline.feature import Hooks, explain_feature
+from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
-from orchestrator.remote import collect
+from orchestrator.remote import ModelFacts, collect
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from orchestrator.worker.tasks import EXPLAIN, INDEX
-from protos.v1.jobs_pb2 import ExplainRequest, SubmitRequest
+from protos.v1.jobs_pb2 import ExplainRequest, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.serving.parameters import Priority
-from services.serving.profile import load_profile
+from services.serving.profile import Profile, load_profile
 
 
 @dataclass(frozen=True)
@@ -54,34 +55,30 @@ class Backend(Protocol):
 class PipelineBackend:
     """The real one: asks the model services, reads the indexes, runs the pipeline in this process."""
 
-    def __init__(self, settings: OrchestratorSettings) -> None:
-        self._deps = Deps.connect(settings)
-        self._profile = load_profile(settings.profile)
+    def __init__(self, deps: Deps, profile: Profile) -> None:
+        self._deps = deps
+        self._profile = profile
+
+    @classmethod
+    def connect(cls, settings: OrchestratorSettings) -> PipelineBackend:
+        """With the profile and the services that the settings name. Raises ProfileError."""
+        return cls(Deps.connect(settings), load_profile(settings.profile))
 
     @property
     def store(self) -> ArtifactStore:
         return self._deps.store
 
     def plan(self, request: SubmitRequest) -> Planned:
-        facts = collect(self._deps.clients, self._deps.cache)
         if request.HasField("index"):
-            index = plan_index(request.index, profile=self._profile, facts=facts, store=self.store)
+            index = plan_index(request.index, profile=self._profile, facts=self._facts(), store=self.store)
             return Planned(INDEX, index.model_dump_json(), index.items(), MERGE)
-        plan = resolve(request.spec, profile=self._profile, facts=facts, indexes=self._deps.indexes, store=self.store)
+        plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
 
     def explain(
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]
     ) -> FeatureResult:
-        facts = collect(self._deps.clients, self._deps.cache)
-        plan = resolve(
-            request.spec,
-            profile=self._profile,
-            facts=facts,
-            indexes=self._deps.indexes,
-            store=self.store,
-            choose=False,
-        )
+        plan = self._resolve(request.spec, choose=False)
         target: int | RawDirection
         if request.WhichOneof("target") == "feature":
             plan.check_feature(request.feature)
@@ -90,6 +87,19 @@ class PipelineBackend:
             target = RawDirection.check(request.direction.values, request.direction.name, plan)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def _facts(self) -> ModelFacts:
+        return collect(self._deps.clients, self._deps.cache)
+
+    def _resolve(self, spec: JobSpec, *, choose: bool) -> ExplainPlan:
+        return resolve(
+            spec,
+            profile=self._profile,
+            facts=self._facts(),
+            indexes=self._deps.indexes,
+            store=self.store,
+            choose=choose,
+        )
 
     def close(self) -> None:
         """Close the connections."""

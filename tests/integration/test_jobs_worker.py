@@ -185,6 +185,7 @@ def test_a_restart_of_redis_loses_nothing(tmp_path: Path):
         assert len(items) == 40
         assert {item.state for item in items.values()} == {ItemState.DONE}
         assert farm.reader.job(job).outcomes == {"steering/ok": 40}
+        assert len(farm.wait_for_end(farm.submit(3))) == 3  # what comes later is published over new connections
     finally:
         farm.close()
         server.kill()
