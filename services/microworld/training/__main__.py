@@ -20,9 +20,10 @@ TRAINERS: Final = {  # name -> (module with train and evaluate, folder under wei
     "detector": ("detector", "segmenter/detector"),
     "sam": ("sam", "segmenter/sam2"),
 }
-# Two chains of about equal time, one core each; the SAE needs the finished VLM.
-CHAINS: Final = (("vlm", "sae", "sam"), ("generator", "clip", "detector"))
-_log = logging.getLogger(__name__)
+# Two chains of about equal time, one core each. The SAE is trained on the VLM's activations; the figures of sam ask the
+# detector, those of the generator ask the VLM: each comes long after what it needs.
+CHAINS: Final = (("vlm", "sae", "sam"), ("detector", "clip", "generator"))
+_log = logging.getLogger("services.microworld.training")
 
 
 def _run(name: str, out: Path, options: argparse.Namespace) -> None:
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--evaluate", action="store_true", help="only measure what is already there")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    _log.setLevel(logging.INFO)
     if "all" in options.models:
         rest = ["--out", str(options.out), "--seed", str(options.seed)]
         rest += ["--steps", str(options.steps)] if options.steps else []

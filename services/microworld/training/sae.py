@@ -6,6 +6,7 @@ f(z) = topk(relu(W_enc (z - b_dec) + b_enc)), z' = W_dec f + b_dec, decoder rows
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -147,10 +148,11 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     from services.microworld.training import alignment
 
     steps = steps or STEPS
-    rng = common.prepare(seed)
+    rng, start = common.prepare(seed), time.perf_counter()
     explainer = Explainer.load(out.parent / "vlm")
     z = residuals(explainer, min(SCENES, 10 * steps), rng)
     sae = fit(z, steps)
+    seconds = round(time.perf_counter() - start)
     save(
         sae,
         out,
@@ -162,7 +164,7 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     )
     common.write_json(out / "truth.json", alignment.truth(explainer, sae, 3000 if steps >= STEPS else 100))
     figures = evaluate(out)
-    common.write_figures(out, figures, steps=steps, seed=seed)
+    common.write_figures(out, figures, steps=steps, seed=seed, seconds=seconds)
     return figures
 
 
