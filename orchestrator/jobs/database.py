@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from orchestrator.jobs.keys import Keys
 from orchestrator.settings import OrchestratorSettings
@@ -53,7 +53,7 @@ class Database:
             retry=retry_if_exception_type(FAULTS),
             stop=stop_after_delay(retry_seconds),
             wait=wait_random_exponential(multiplier=0.1, max=2),
-            before_sleep=before_sleep_log(log, logging.WARNING),
+            before_sleep=_tell,
             reraise=True,
         )
         common = (_SCRIPTS / _COMMON).read_text("utf-8")
@@ -97,3 +97,8 @@ class Database:
     def close(self) -> None:
         """Give the connections up."""
         self._redis.close()
+
+
+def _tell(state: RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome else None
+    log.warning("Redis does not answer, try %d: %s", state.attempt_number, fault)

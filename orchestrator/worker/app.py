@@ -43,6 +43,8 @@ def _configuration(settings: OrchestratorSettings) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
+        # a lost broker is no reason to stop an item: its lease holds
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {

@@ -63,8 +63,9 @@ class Worker:
         if self._settings.metrics_port:
             start_http_server(self._settings.metrics_port)
         worker_shutting_down.connect(self._on_shutdown, weak=False)
+        level = self._settings.log_level
         celery = self._app.Worker(
-            without_gossip=True, without_mingle=True, without_heartbeat=True, loglevel=self._settings.log_level
+            without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True, loglevel=level
         )
         self._keeper.start()
         self._watchdog.start()
