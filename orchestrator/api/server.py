@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
+from redis.exceptions import RedisError
 
 from orchestrator.api.backend import Backend
 from orchestrator.api.servicer import Servicer
@@ -19,6 +21,7 @@ from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.sweeper import sweeper
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.worker import metrics
 from orchestrator.worker.app import make_app
 from orchestrator.worker.tasks import publisher
 from protos.v1 import jobs_pb2
@@ -70,6 +73,7 @@ class ApiServer:
         for chore in self._chores:
             chore.start()
         if self._settings.metrics_port:
+            metrics.QUEUE.set_function(self._queue_length)  # told here, too: there may be no worker to tell it
             start_http_server(self._settings.metrics_port)
         for service in ("", SERVICE):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -84,3 +88,9 @@ class ApiServer:
         for chore in self._chores:
             chore.stop()
         self._database.close()
+
+    def _queue_length(self) -> float:
+        try:
+            return self._database.queue_length()
+        except RedisError:
+            return math.nan

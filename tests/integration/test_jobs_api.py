@@ -1,7 +1,9 @@
 """The Jobs API over real gRPC and a real Redis, with a backend that computes nothing."""
 
+import socket
 import threading
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -302,6 +304,22 @@ def test_health_and_reflection(api: Api):
         (answer,) = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([ask]))
         names = {service.name for service in answer.list_services_response.service}
     assert {"steerscope.v1.Jobs", "grpc.health.v1.Health"} <= names
+
+
+def test_the_gauge_to_scale_on(api: Api, redis_server: RedisServer):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    changes = {"api_port": 0, "metrics_port": port, "key_prefix": f"m{uuid.uuid4().hex[:8]}:"}
+    server = ApiServer(api.settings.model_copy(update=changes), api.backend)
+    server.start()
+    with JobsClient(f"127.0.0.1:{server.port}") as client:
+        client.submit(pb.JobSpec(feature_ids=[1, 2, 3]))
+    deadline, told = time.monotonic() + 20, ""
+    while "steerscope_queue_length 3.0" not in told and time.monotonic() < deadline:
+        told = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    server.drain()
+    assert "steerscope_queue_length 3.0" in told
 
 
 def test_no_api_at_the_address():
