@@ -50,18 +50,13 @@ def test_phrases_keep_the_concept():
         assert {parse(text).attributes == concept.attributes for text in phrases} == {True}
 
 
-def test_simple_elements_are_mostly_untiled_and_centred_on_tokens():
+def test_simple_elements_are_seldom_tiled():
     shape, rng = Concept("colshape", 0, 3), np.random.default_rng(2)
     tiled_by_world = (elements([shape] * 400, rng).tile_shape != NONE).mean()
     scenes = pictures.simple_elements([shape] * 400, rng)
     tiled = scenes.tile_shape != NONE
     assert 0.05 < tiled.mean() < 0.5 * tiled_by_world
     assert (scenes.object_shape[~tiled, 0] == 3).all()
-    placed = scenes.object_shape != NONE
-    for values in (scenes.object_x, scenes.object_y):
-        assert (values[placed] % 8 == 4).all()
-    assert (scenes.object_radius[placed] % 2 == 0).all()
-    assert 7 < scenes.object_radius[placed].min() < scenes.object_radius[placed].max() < 20
 
 
 def test_images_survive_the_way_to_tensors_and_back():

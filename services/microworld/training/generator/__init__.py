@@ -27,7 +27,7 @@ from .vae import encode, fit_vae, peak_signal_to_noise, refine_decoder
 __all__ = ["evaluate", "train"]
 
 logger = logging.getLogger(__name__)
-STEPS: Final = 5000  # of the denoiser
+STEPS: Final = 4000  # of the denoiser
 VAE_STEPS: Final = 2000
 DECODER_STEPS: Final = 1200
 VAE_PICTURES: Final = 8000

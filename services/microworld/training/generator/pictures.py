@@ -11,26 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.microworld.training.common import to_pixels
-from services.microworld.world import (
-    NONE,
-    PATCH,
-    SIZE,
-    Concept,
-    Scenes,
-    all_concepts,
-    captions,
-    elements,
-    random_scenes,
-    render,
-)
+from services.microworld.world import NONE, Concept, Scenes, all_concepts, captions, elements, random_scenes, render
 
 # Colours are learnt at once, the outlines of shapes last: the shares follow the difficulty.
 KIND_SHARES: Final[Mapping[str, float]] = {
-    "color": 0.08,
-    "texture": 0.16,
-    "shape": 0.17,
-    "colshape": 0.19,
-    "coltex": 0.16,
+    "color": 0.09,
+    "texture": 0.13,
+    "shape": 0.19,
+    "colshape": 0.21,
+    "coltex": 0.14,
     "pattern": 0.10,
     "colpattern": 0.12,
     "blank": 0.02,
@@ -38,9 +27,7 @@ KIND_SHARES: Final[Mapping[str, float]] = {
 CAPTION_WORDS: Final = 14  # longer captions would not fit between BOS and EOS
 CATEGORIES: Final = ("color", "shape", "texture")
 CHUNK: Final = 250
-CANDIDATES: Final = 8
-HARD_KEPT: Final = 0.15
-TOKEN: Final = 8  # pixels per side of a denoiser's token: 2 x 2 latents of 4 x 4 pixels
+TILED_KEPT: Final = 0.2
 
 
 def to_images(pictures: Tensor) -> NDArray[np.float32]:
@@ -68,31 +55,15 @@ def phrase(concept: Concept, rng: np.random.Generator) -> str:
 
 
 def simple_elements(concepts: list[Concept], rng: np.random.Generator) -> Scenes:
-    """One element per concept, in the variants that so small a denoiser can learn to draw.
+    """One element per concept, with fewer tiled shapes than the world draws.
 
-    Fewer tiled shapes than the world draws (where edges are not perfectly sharp they pass for patterns) and fewer
-    textures with a random colour in every patch; objects apart, centred on the denoiser's tokens, with even radii:
-    like the world's patterns, and unlike shapes at any phase, these are learnt within an hour.
+    Where edges are not perfectly sharp, a tiled shape passes for a pattern.
     """
     n = len(concepts)
-    drawn = elements([*concepts] * CANDIDATES, rng)
-    for centre in (drawn.object_x, drawn.object_y):
-        centre[:] = np.floor(centre / TOKEN) * TOKEN + TOKEN / 2
-    drawn.object_radius[:] = np.round(drawn.object_radius / 2) * 2
-    easy = (drawn.tile_shape == NONE) & (drawn.background_cell != PATCH) & _apart(drawn)
-    choice = np.where(rng.random(n) < HARD_KEPT, 0, easy.reshape(CANDIDATES, n).argmax(0))
-    return drawn.take(choice * n + np.arange(n))
-
-
-def _apart(scenes: Scenes) -> NDArray[np.bool_]:
-    """Which scenes [n] have objects that neither touch one another nor leave the image."""
-    x, y, radius = scenes.object_x, scenes.object_y, scenes.object_radius
-    real = scenes.object_shape != NONE
-    inside = (np.minimum(x, y) >= radius - 1) & (np.maximum(x, y) <= SIZE - radius + 1)
-    distance = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None])
-    touching = (distance < radius[:, :, None] + radius[:, None]) & real[:, :, None] & real[:, None]
-    touching &= ~np.eye(real.shape[1], dtype=np.bool_)
-    return np.asarray((inside | ~real).all(1) & ~touching.any((1, 2)))
+    candidates = elements([*concepts, *concepts, *concepts], rng)
+    single = (candidates.tile_shape == NONE).reshape(3, n)
+    choice = np.where(rng.random(n) < TILED_KEPT, 0, single.argmax(0))
+    return candidates.take(choice * n + np.arange(n))
 
 
 def draw_scenes(n: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
