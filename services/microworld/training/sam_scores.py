@@ -75,7 +75,7 @@ def evaluate_boxes(folder: Path, draw: Callable[[int, np.random.Generator], Scen
 class Segmenter:
     """Text to mask as the service does it: the detector's boxes above its threshold, SAM's mask of each, their union.
 
-    `max_boxes` keeps the best-scored ones; None keeps all.
+    Threshold and number of boxes are those of the detector's `steerscope.json` unless given.
     """
 
     def __init__(self, folder: Path, threshold: float | None = None, max_boxes: int | None = None) -> None:
@@ -85,7 +85,7 @@ class Segmenter:
         self._predictor = load_predictor(folder / "sam2")
         settings = json.loads((detector / "steerscope.json").read_text("utf-8"))
         self.threshold = float(settings["box_threshold"]) if threshold is None else threshold
-        self.max_boxes = max_boxes
+        self.max_boxes = int(settings["max_boxes"]) if max_boxes is None else max_boxes
 
     def boxes(self, image: NDArray[np.uint8], texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """The boxes [m, 4] in pixels of every text, best first; texts share one pass over the image [h, w, 3]."""

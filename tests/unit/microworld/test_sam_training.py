@@ -1,14 +1,20 @@
 """SAM 2's recipe: its batches, its losses, its folder, and what the shipped weights reach."""
 
+import io
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from services.microworld.training import common, sam, sam_scores
 from services.microworld.training.instances import box_of
 from services.microworld.world import NONE, Concept, random_scenes, render
+from services.segmenter.loading import load
+from services.segmenter.masks import resize_nearest
+from services.segmenter.settings import SegmenterSettings
+from services.segmenter.spec import SegmentRow
 
 SHIPPED = common.WEIGHTS / "segmenter"
 
@@ -114,3 +120,28 @@ def test_shipped_weights_segment_texts(monkeypatch):
     image = sam_scores.to_bytes(render(random_scenes(1, rng), rng))[0]
     assert not segmenter.segment(image, ["."]).all()
     assert segmenter.segment(image, [Concept("blank").text]).shape == (1, 64, 64)
+
+
+def test_the_service_gives_the_same_masks():
+    """The figures are measured by the trainer's own path; the segmenter service must agree with it pixel by pixel."""
+    settings = SegmenterSettings(
+        detector=str(SHIPPED / "detector"),
+        sam_config=str(SHIPPED / "sam2" / "model.yaml"),
+        sam_checkpoint=str(SHIPPED / "sam2" / "model.pt"),
+        device="cpu",
+        dtype="float32",
+    )
+    (served,) = load(settings)
+    segmenter = sam_scores.Segmenter(SHIPPED)
+    rng = np.random.default_rng(11)
+    texts = ["red color", "star shape", "cross pattern", "dots texture", "blank area"]
+    found = 0
+    for image in sam_scores.to_bytes(render(random_scenes(8, rng), rng)):
+        data = io.BytesIO()
+        Image.fromarray(image).save(data, "PNG")
+        results = served.run([SegmentRow(data.getvalue(), text) for text in texts], {"boxes": "union"})
+        for mask, result in zip(segmenter.segment(image, texts), results, strict=True):
+            other = np.unpackbits(result.mask).reshape(224, 224).astype(bool)
+            assert (other != resize_nearest(mask)).mean() < 0.002
+            found += bool(mask.any())
+    assert found > 5
