@@ -3,9 +3,10 @@
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 Attributes = Mapping[str, str]
 
@@ -49,7 +50,7 @@ def load_judge(section: Mapping[str, Any]) -> Judge | None:
     return cast(Judge, pkgutil.resolve_name(section["class"])()) if "class" in section else None
 
 
-def verdict(frame: pd.DataFrame, judge: Judge) -> Verdict:
+def verdict(frame: "pd.DataFrame", judge: Judge) -> Verdict:
     """Judge the texts of one variant's rows, interpretable features only; an empty text names nothing."""
     known = set(judge.interpretable())
     named = true = hits = 0

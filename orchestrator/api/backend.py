@@ -13,10 +13,10 @@ from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
+from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
-from orchestrator.worker.tasks import EXPLAIN, INDEX
 from protos.v1.jobs_pb2 import ExplainRequest, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.serving.parameters import Priority

@@ -8,8 +8,8 @@ from orchestrator.api.validation import InvalidRequestError
 from orchestrator.jobs.model import ItemState
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import ItemRecord
+from orchestrator.queue.tasks import EXPLAIN
 from orchestrator.store import ArtifactStore
-from orchestrator.worker.tasks import EXPLAIN
 from protos.v1.results_pb2 import FeatureResult
 
 

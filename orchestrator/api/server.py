@@ -20,10 +20,10 @@ from orchestrator.jobs.dispatcher import dispatcher
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.sweeper import sweeper
+from orchestrator.queue import metrics
+from orchestrator.queue.app import make_app
+from orchestrator.queue.tasks import publisher
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.worker import metrics
-from orchestrator.worker.app import make_app
-from orchestrator.worker.tasks import publisher
 from protos.v1 import jobs_pb2
 from protos.v1.jobs_pb2_grpc import add_JobsServicer_to_server
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from orchestrator.analysis.deliver import Finished, summary_of
 from orchestrator.analysis.judge import Judge, load_judge
 from orchestrator.cli.console import CommandError, err, out
 from orchestrator.cli.follow import follow, tell_end
@@ -25,6 +24,7 @@ from orchestrator.pipeline.defaults import SCORES
 from orchestrator.pipeline.variants import METHODS
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import DONE, Job, JobSpec
+from protos.v1.results_pb2 import FeatureResult
 
 EXAMPLE = "steerscope demo --features 16 --out out/demo"
 
@@ -40,6 +40,8 @@ def demo(
     concurrency: Annotated[int, typer.Option(min=1, help="Features treated at a time.")] = 8,
 ) -> None:
     """Start everything, index two image sets, explain and score features by all methods, report, stop everything."""
+    from orchestrator.analysis.deliver import Finished, summary_of  # pandas: only where it is needed
+
     clock = _Clock()
     count = _count(features)
     home = output / "state"
@@ -53,7 +55,8 @@ def demo(
         shown.finish()
         clock.note("services_up")
         with JobsClient(stack.addresses.api) as client:
-            finished = _work(client, stack, judge, clock, count, seed)
+            job, results = _work(client, stack, judge, clock, count, seed)
+        finished = Finished(job.id, job.spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
         summary = summary_of(finished, clock.seconds)
         write_files(finished, summary, output)
     out.print(summary_table(summary))
@@ -79,7 +82,9 @@ def _count(features: str) -> int | None:
     return int(features)
 
 
-def _work(client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: int | None, seed: int) -> Finished:
+def _work(
+    client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: int | None, seed: int
+) -> tuple[Job, list[FeatureResult]]:
     chosen = choose_features(judge, count, seed)
     _first_explanation(client, chosen[0], clock)
     for name in SETS:
@@ -98,7 +103,7 @@ def _work(client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: 
     err.print(times.table())
     results = list(client.results(job.id))
     clock.note("total")
-    return Finished(job.id, spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
+    return job, results
 
 
 def _first_explanation(client: JobsClient, feature: int, clock: _Clock) -> None:

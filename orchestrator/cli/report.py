@@ -1,11 +1,10 @@
 """`steerscope report`: the table, the files and the page of a job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.analysis.deliver import Finished, NoResultsError, deliver, summary_of
 from orchestrator.analysis.judge import load_judge
 from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
 from orchestrator.cli.console import CommandError, err, out, progress_bar
@@ -14,6 +13,9 @@ from orchestrator.local.stack import Addresses
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from services.serving.profile import load_profile
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.deliver import Finished
 
 EXAMPLE = "steerscope report 3f2a9c -o out/report"
 
@@ -25,6 +27,8 @@ def report(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Print the job's table and write summary.json, results.parquet and the self-contained report.html."""
+    from orchestrator.analysis.deliver import Finished, NoResultsError, summary_of  # pandas: only where it is needed
+
     running, settings = Addresses.read(home), OrchestratorSettings()
     store = ArtifactStore(running.artifacts if running else settings.artifacts)
     judge = load_judge(load_profile(running.profile if running else settings.profile).section("judge"))
@@ -42,8 +46,10 @@ def report(
     err.print(f"written to {output}: report.html, results.parquet, summary.json")
 
 
-def write_files(finished: Finished, summary: dict[str, object], folder: Path) -> None:
+def write_files(finished: "Finished", summary: dict[str, object], folder: Path) -> None:
     """Deliver with a progress bar."""
+    from orchestrator.analysis.deliver import deliver
+
     with progress_bar() as bar:
         task = bar.add_task("report", total=len(finished.results), note="")
         deliver(finished, summary, folder, lambda done: bar.update(task, completed=done))

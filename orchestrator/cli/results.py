@@ -7,7 +7,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.analysis.frame import SCORES, to_frame, write_frame
 from orchestrator.analysis.report.columns import SCORE_LABELS, figure
 from orchestrator.cli.connect import Api, connect
 from orchestrator.cli.console import CommandError, err, out
@@ -31,6 +30,8 @@ def results(
     if output is None:
         out.print(results_table(found))
         return
+    from orchestrator.analysis.frame import to_frame, write_frame  # pandas: only where it is needed
+
     try:
         write_frame(to_frame(found, job), output)
     except ValueError as error:
@@ -41,7 +42,7 @@ def results(
 def results_table(found: list[FeatureResult]) -> Table:
     """A row per feature and variant, with the scores that any of them has."""
     rows = [(result, variant) for result in found for variant in result.variants]
-    scores = [name for name in SCORES if any(name in variant.scores for _, variant in rows)]
+    scores = [name for name in SCORE_LABELS if any(name in variant.scores for _, variant in rows)]
     table = Table("feature", "variant", "explanation", *(SCORE_LABELS.get(name, name) for name in scores))
     for result, variant in rows:
         text = escape(variant.text) or f"[red]{variant.outcome}[/] {escape(variant.reason)}"

@@ -9,8 +9,8 @@ from orchestrator.deps import Deps
 from orchestrator.index.build import run_shard
 from orchestrator.jobs.model import Handler
 from orchestrator.pipeline.feature import run_feature
+from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.worker.tasks import EXPLAIN, INDEX
 
 
 def handlers(settings: OrchestratorSettings) -> Mapping[str, Handler]:

@@ -20,7 +20,7 @@ from orchestrator.jobs.model import (
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
-from orchestrator.worker import metrics
+from orchestrator.queue import metrics
 from orchestrator.worker.keeper import Held, LeaseKeeper
 
 log = logging.getLogger(__name__)

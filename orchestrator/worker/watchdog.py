@@ -11,7 +11,7 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from orchestrator.jobs.database import Database
-from orchestrator.worker import metrics
+from orchestrator.queue import metrics
 from orchestrator.worker.keeper import LeaseKeeper
 from orchestrator.worker.runner import Runner
 

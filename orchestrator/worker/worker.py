@@ -19,11 +19,11 @@ from orchestrator.jobs.model import Handler
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.sweeper import sweeper
+from orchestrator.queue.app import make_app
+from orchestrator.queue.tasks import publisher, register
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.worker.app import make_app
 from orchestrator.worker.keeper import LeaseKeeper
 from orchestrator.worker.runner import Runner
-from orchestrator.worker.tasks import publisher, register
 from orchestrator.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ SERVICES = ("vlm", "sae", "generator", "segmenter", "clip")
 # room inside the orchestrator → what it must not import
 FORBIDDEN = {
     "jobs": ("pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
+    "queue": ("pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
     "store": ("jobs", "pipeline", "index", "analysis", "worker", "api", "local", "cli", "client", "remote"),
     "index": ("pipeline.feature", "analysis", "worker", "api", "local", "cli", "client"),
     "pipeline": ("analysis", "worker", "api", "local", "cli", "client"),
@@ -71,7 +72,7 @@ def test_inside_the_orchestrator_imports_go_one_way(room):
             assert not any(within(name, f"orchestrator.{other}") for other in FORBIDDEN[room]), f"{file.name}: {name}"
 
 
-@pytest.mark.parametrize("module", ["orchestrator.cli", "orchestrator.api.server", "orchestrator.worker.app"])
+@pytest.mark.parametrize("module", ["orchestrator.cli", "orchestrator.api.server", "orchestrator.queue.app"])
 def test_importing_the_orchestrator_does_not_import_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def _attention(  # noqa: PLR0917  (the signature of the function it stands for)
+def _attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.jobs.dispatcher import dispatch
+from orchestrator.queue.app import make_app
+from orchestrator.queue.tasks import TASKS, publisher, register
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.worker.app import make_app
-from orchestrator.worker.tasks import TASKS, publisher, register
 from orchestrator.worker.worker import load_handlers
 from tests.unit.jobs.conftest import Jobs
 
