@@ -16,7 +16,7 @@ from orchestrator.cli.report import write_files
 from orchestrator.cli.stack_progress import StackProgress
 from orchestrator.cli.summary_table import summary_table
 from orchestrator.client import JobsClient
-from orchestrator.demo.anchors import anchor_texts, choose_features
+from orchestrator.demo.anchors import SHUFFLED, TRUTH, anchor_texts, choose_features
 from orchestrator.local.images import SETS
 from orchestrator.local.stack import Stack
 from orchestrator.local.supervisor import Supervisor
@@ -92,7 +92,7 @@ def _work(
     spec = JobSpec(
         name=f"{stack.profile.name}: {len(chosen)} features",
         feature_ids=chosen,
-        variants=[*METHODS],
+        variants=[*METHODS, TRUTH, SHUFFLED],
         scores=SCORES,
         seed=seed,
         texts=anchor_texts(judge, chosen, seed),
