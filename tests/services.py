@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.local.ports import free_ports
 from services.serving.client import ServiceClient
 
 ROOT = Path(__file__).parents[1]
@@ -19,9 +19,7 @@ START_SECONDS = 900  # a minute on a free machine with two cores
 
 def free_port() -> int:
     """A port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    return free_ports(1)[0]
 
 
 @dataclass
