@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.microworld.seeds import generator
 from services.microworld.training import common
 from services.microworld.training.clip_heads import PatchHeads, patch_attributes
 from services.microworld.training.eager import eager_attention
@@ -46,7 +47,6 @@ WIDTH: Final = 128
 CONTEXT: Final = 16  # tokens
 MAX_LOGIT_SCALE: Final = float(np.log(50))
 TEMPLATES: Final = ("{}", "{}", "{}", "a {}", "{} .")  # texts come with and without article and full stop
-HELD_OUT: Final = 0x636C6970  # seed of the evaluation's scenes
 IMAGES = 1000  # of each kind in an evaluation
 
 
@@ -82,7 +82,7 @@ def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
     """
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     texts = embed_texts(model.eval(), open_clip.get_tokenizer(f"local-dir:{folder}"), _names())
-    rng, n = np.random.default_rng(HELD_OUT), n or IMAGES
+    rng, n = generator("evaluate"), n or IMAGES
     alone = [sample(rng) for _ in range(n)]
     masked, shared = masked_scenes(n, rng)
     found_alone = nearest(embed_images(model, render(elements(alone, rng), rng).images), texts)

@@ -55,7 +55,10 @@ def processor(tokenizer: Any) -> OwlViTProcessor:
 def propose(
     model: OwlViTForObjectDetection, images: Tensor, texts: Any, dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, Tensor]:
-    """Logits [b, 64, t] and boxes [b, 64, 4] for t texts asked of every image (the class embeds texts per image)."""
+    """Logits [b, 64, t], and [b, 64, 4] boxes before the sigmoid, for t texts asked of every image.
+
+    The class itself embeds the texts anew for each image, and returns boxes after the sigmoid.
+    """
     with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         grid = model.image_embedder(images)[0].flatten(1, 2)
         pooled = model.owlvit.text_model(texts.input_ids, attention_mask=texts.attention_mask).pooler_output
@@ -63,7 +66,7 @@ def propose(
     # The heads stay in float32: scaled by 8, cosines of 16 bits are too coarse.
     grid, queries = grid.float(), queries.float()
     logits, _ = model.class_predictor(grid, queries[None].expand(len(images), -1, -1))
-    return logits, model.box_predictor(grid, grid)
+    return logits, model.box_head(grid) + model.box_bias
 
 
 @cache

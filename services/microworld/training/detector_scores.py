@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForZeroShotObjectDetection, AutoTokenizer
 
+from services.microworld.seeds import generator
 from services.microworld.training import common
 from services.microworld.training.detector_model import names as all_names
 from services.microworld.training.detector_model import numbers, propose
 from services.microworld.training.instances import instances
 from services.microworld.world import GRID, KINDS, SIZE, all_concepts, random_scenes, render
 
-CALIBRATION: Final = 0x6F776C63  # seeds of scenes that training never saw
-HELD_OUT: Final = 0x6F776C68
+CALIBRATION, HELD_OUT = 1, 2  # two sets of scenes that training never saw
 SCENES = 400  # in an evaluation
 HIT: Final = 0.5  # IoU from which a box counts as found
 Floats = NDArray[np.float32]
@@ -62,8 +62,8 @@ def evaluate(folder: Path, n: int | None = None) -> dict[str, float]:
     }
 
 
-def _detect(folder: Path, n: int, seed: int) -> Detections:
-    rng = common.prepare(seed)
+def _detect(folder: Path, n: int, scene_set: int) -> Detections:
+    rng = generator("evaluate", scene_set)
     model: Any = AutoModelForZeroShotObjectDetection.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     scenes = random_scenes(n, rng)
@@ -72,7 +72,7 @@ def _detect(folder: Path, n: int, seed: int) -> Detections:
     with torch.no_grad():
         parts = [propose(model, part, texts) for part in common.to_pixels(drawn.images).split(100)]
     scores = torch.cat([logits.sigmoid() for logits, _ in parts]).numpy()
-    centres = torch.cat([boxes for _, boxes in parts]).numpy()
+    centres = torch.cat([boxes.sigmoid() for _, boxes in parts]).numpy()
     corners = (
         np.concatenate([centres[..., :2] - centres[..., 2:] / 2, centres[..., :2] + centres[..., 2:] / 2], -1) * SIZE
     )

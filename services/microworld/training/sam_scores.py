@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
-from services.microworld.training import common
+from services.microworld.seeds import generator
 from services.microworld.training.instances import instances
 from services.microworld.world import KINDS, Rendered, Scenes, all_concepts, concept_mask, random_scenes, render
 
-HELD_OUT: Final = 0x73616D32  # seed of scenes that training never saw
 SCENES = 150  # in an evaluation
 LEAST: Final = 20  # pixels of a concept from which a scene counts as showing it
 Mask = NDArray[np.bool_]
@@ -57,7 +56,7 @@ def evaluate(folder: Path) -> dict[str, float]:
 
 def evaluate_boxes(folder: Path, draw: Callable[[int, np.random.Generator], Scenes]) -> dict[str, float]:
     """Mean IoU of the masks from true boxes, per kind of thing; on scenes that training never saw."""
-    rng, n = common.prepare(HELD_OUT), SCENES
+    rng, n = generator("evaluate", 3), SCENES
     predictor = load_predictor(folder)
     scenes = draw(n, rng)
     drawn = render(scenes, rng)
@@ -123,7 +122,7 @@ def evaluate_texts(segmenter: Segmenter, absent: int = 8) -> dict[str, float]:
 
     `absent_empty` is the share of names of things not there that rightly give an empty mask.
     """
-    rng, n = common.prepare(HELD_OUT + 1), SCENES
+    rng, n = generator("evaluate", 4), SCENES
     drawn = render(random_scenes(n, rng), rng)
     truth = {concept: concept_mask(concept, drawn) for concept in all_concepts()}
     scores: dict[str, list[float]] = defaultdict(list)

@@ -78,7 +78,7 @@ def test_proposals_are_those_of_the_class_itself(untrained):
         padded = tokenizer(names()[:5] * 2, padding="max_length", return_tensors="pt")
         expected = model(pixel_values=images, **padded)
     torch.testing.assert_close(logits, expected.logits, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(boxes, expected.pred_boxes)
+    torch.testing.assert_close(boxes.sigmoid(), expected.pred_boxes)
 
 
 def test_processor_feeds_pixels_in_minus_one_to_one(untrained):
@@ -99,6 +99,20 @@ def test_box_loss_against_a_loop():
     apart = 5 * 0.4 + 2 * (1 - (0 - (0.05 - 0.02) / 0.05))
     expected = (crossing + 0.25 * apart) / 1.25
     assert detector.box_loss(a, b, weights).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_boxes_of_the_last_column_learn():
+    """Where the sigmoid is flat the loss of the boxes has no gradient, the loss of their logits has."""
+    logits = torch.tensor([[[9.2, 0.1, -2.0, -2.0]]], requires_grad=True)
+    wanted, weights = torch.tensor([[[0.9, 0.5, 0.1, 0.1]]]), torch.ones(1, 1)
+    detector.box_loss(logits.sigmoid(), wanted, weights).backward()
+    assert logits.grad[0, 0, 0] < 0.01
+    logits.grad = None
+    loss = detector.logit_loss(logits, wanted, weights)
+    loss.backward()
+    assert logits.grad[0, 0, 0] == 1
+    gaps = torch.tensor([9.2 - np.log(9), 0.1, -2 - np.log(1 / 9), -2 - np.log(1 / 9)]).abs()
+    assert loss.item() == pytest.approx(sum(g - 0.5 if g > 1 else g * g / 2 for g in gaps.tolist()), rel=1e-5)
 
 
 def test_focal_loss():
