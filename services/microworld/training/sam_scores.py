@@ -31,9 +31,15 @@ def load_predictor(folder: Path) -> Any:
     from sam2.build_sam import build_sam2
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder.resolve()), version_base="1.2"):
-        predictor = SAM2ImagePredictor(build_sam2("model.yaml", str(folder / "model.pt"), device="cpu"))
+    instance = GlobalHydra.instance()  # sam2 started hydra in its own package; it gets its place back
+    package = instance.hydra
+    instance.clear()
+    try:
+        with initialize_config_dir(str(folder.resolve()), version_base="1.2"):
+            predictor = SAM2ImagePredictor(build_sam2("model.yaml", str(folder / "model.pt"), device="cpu"))
+    finally:
+        instance.hydra = package
+        GlobalHydra.set_instance(instance)
     side = predictor.model.image_size
     predictor._bb_feat_sizes = [(side // stride, side // stride) for stride in (4, 8, 16)]
     return predictor
