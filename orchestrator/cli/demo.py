@@ -19,7 +19,7 @@ from orchestrator.client import JobsClient
 from orchestrator.demo.anchors import SHUFFLED, TRUTH, anchor_texts, choose_features
 from orchestrator.local.images import SETS
 from orchestrator.local.stack import Stack
-from orchestrator.local.supervisor import Supervisor
+from orchestrator.local.supervisor import Supervisor, interrupt_on_signals
 from orchestrator.pipeline.defaults import SCORES
 from orchestrator.pipeline.variants import METHODS
 from orchestrator.store import ArtifactStore
@@ -51,6 +51,7 @@ def demo(
     judge = load_judge(stack.profile.section("judge"))
     if judge is None:
         raise CommandError(f"profile {profile!r} has no [judge]: the demo needs a world with known truth")
+    interrupt_on_signals()
     with StackProgress() as shown, Supervisor(stack, shown.report, shown.images(stack)):
         shown.finish()
         clock.note("services_up")

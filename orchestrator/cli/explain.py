@@ -28,7 +28,7 @@ def explain(
     if alpha is not None:
         spec.steering.CopyFrom(Steering(alpha=alpha, unit=unit))
     partial = FeatureResult(feature=feature)
-    with connect(api) as client, Live(results_table([partial]), console=out, refresh_per_second=8) as live:
+    with connect(api) as client, Live(console=out, refresh_per_second=8) as live:
         for event in client.explain(feature=feature, spec=spec):
             if event.HasField("result"):
                 partial = event.result

@@ -1,8 +1,6 @@
 """`steerscope up`: the whole stack on this machine until Ctrl-C."""
 
-import signal
 from collections.abc import Sequence
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -12,7 +10,7 @@ from orchestrator.cli.console import CommandError, err
 from orchestrator.cli.stack_progress import StackProgress
 from orchestrator.local.ports import is_free
 from orchestrator.local.stack import SERVICES, Addresses, Stack
-from orchestrator.local.supervisor import Supervisor
+from orchestrator.local.supervisor import Supervisor, interrupt_on_signals
 
 EXAMPLE = "steerscope up --profile microworld --concurrency 8"
 
@@ -35,7 +33,7 @@ def up(
     if taken:
         seen = f" (a stack of {home} says it listens at {running.api})" if running else ""
         raise CommandError(f"these ports are taken: {', '.join(taken)}{seen}: stop what listens there first")
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_signals()
     with StackProgress() as shown, Supervisor(stack, shown.report, shown.images(stack)) as supervisor:
         shown.finish()
         err.print(f"[bold green]ready[/] · Jobs API at [bold]{stack.addresses.api}[/] · logs in {stack.home}/logs")
@@ -56,7 +54,3 @@ def _elsewhere(given: Sequence[str]) -> dict[str, str]:
             raise CommandError(f"use: {item!r} must be SERVICE=HOST:PORT, the service one of {', '.join(SERVICES)}")
         targets[name] = address if "://" in address else f"dns:///{address}"
     return targets
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -1,10 +1,12 @@
 """Starts a stack in order, keeps it running, and stops it in order: nobody loses a call that was accepted."""
 
 import logging
+import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 from orchestrator.local.health import is_serving
@@ -18,6 +20,17 @@ _READY_SECONDS = 600.0  # loading large weights from a cold disk
 _DRAIN_SECONDS = 60.0
 _POLL_SECONDS = 0.25
 _RESTARTS_PER_MINUTE = 5
+
+
+def interrupt_on_signals() -> None:
+    """SIGTERM and SIGINT raise KeyboardInterrupt, so that `with Supervisor` drains; also where a shell started us with
+    SIGINT ignored (in the background)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class StackError(RuntimeError):
