@@ -47,9 +47,9 @@ def test_batches_label_what_they_show():
     drawn = clip.batch(64, np.random.default_rng(5))
     assert drawn.images.shape == (64, 3, 64, 64)
     assert drawn.images.min() >= -1 and drawn.images.max() <= 1
-    assert len(drawn.labels) == 64 - 8
-    assert drawn.attributes.shape == (8 + 16, 64, 23)
-    elements_, shown = drawn.labels[:16], drawn.attributes[8:]
+    assert len(drawn.labels) == 64 - 16
+    assert drawn.attributes.shape == (16 + 18, 64, 23)
+    elements_, shown = drawn.labels[:18], drawn.attributes[16:]
     for label, attributes in zip(elements_, shown, strict=True):
         concept = all_concepts()[int(label)]
         if concept.color is not None:
