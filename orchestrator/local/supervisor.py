@@ -95,8 +95,8 @@ class Supervisor:
     def stop(self) -> None:
         """Worker and API drain first, then the services, Redis last."""
         self.stack.addresses.forget(self.stack.home)
-        order = sorted(self._processes, key=lambda name: (name == "redis", name not in ("worker", "api")))
-        for group in (["worker", "api"], [n for n in order if n not in ("worker", "api", "redis")], ["redis"]):
+        services = [name for name in self._processes if name not in ("worker", "api", "redis")]
+        for group in (["worker", "api"], services, ["redis"]):
             present = [self._processes[name] for name in group if name in self._processes]
             for process in present:
                 process.terminate()

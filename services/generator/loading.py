@@ -6,7 +6,7 @@ from services.generator.backend import Backend, DrawerBackend
 from services.generator.drawing import Drawing
 from services.generator.model import GenerateModel
 from services.generator.settings import GeneratorSettings
-from services.serving.plugin import identity, instantiate
+from services.serving.plugin import choose, identity, instantiate
 from services.serving.profile import resolve_path
 from services.serving.provenance import digest_text
 from services.serving.weights import values_for, weights_digest
@@ -14,13 +14,7 @@ from services.serving.weights import values_for, weights_digest
 
 def load(settings: GeneratorSettings) -> tuple[GenerateModel]:
     """The model of the service. Raises ValueError when a setting is wrong."""
-    if ":" in settings.backend:
-        return (GenerateModel(_configured(settings)),)
-    if settings.backend not in BACKENDS:
-        raise ValueError(
-            f"setting 'backend': {settings.backend!r} is unknown; give {', '.join(BACKENDS)} or module:ClassName"
-        )
-    return (GenerateModel(BACKENDS[settings.backend](settings)),)
+    return (GenerateModel(choose(settings.backend, BACKENDS, _configured)(settings)),)
 
 
 def _configured(settings: GeneratorSettings) -> Backend:

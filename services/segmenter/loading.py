@@ -7,7 +7,7 @@ from pathlib import Path
 from services.segmenter.backend import Backend, MaskSourceBackend
 from services.segmenter.model import SegmentModel
 from services.segmenter.settings import SegmenterSettings
-from services.serving.plugin import identity, instantiate
+from services.serving.plugin import choose, identity, instantiate
 from services.serving.profile import resolve_path
 from services.serving.provenance import digest_files, digest_text
 from services.serving.weights import values_for, weights_digest
@@ -15,13 +15,7 @@ from services.serving.weights import values_for, weights_digest
 
 def load(settings: SegmenterSettings) -> tuple[SegmentModel]:
     """The model of the service. Raises ValueError when a setting is wrong."""
-    if ":" in settings.backend:
-        return (SegmentModel(_configured(settings)),)
-    if settings.backend not in BACKENDS:
-        raise ValueError(
-            f"setting 'backend': {settings.backend!r} is unknown; give {', '.join(BACKENDS)} or module:ClassName"
-        )
-    return (SegmentModel(BACKENDS[settings.backend](settings)),)
+    return (SegmentModel(choose(settings.backend, BACKENDS, _configured)(settings)),)
 
 
 def _configured(settings: SegmenterSettings) -> Backend:

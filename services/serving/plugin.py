@@ -6,7 +6,9 @@ import json
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice")
 
 
 def instantiate(path: str, options: Mapping[str, Any]) -> Any:
@@ -38,3 +40,15 @@ def identity(instance: Any, path: str, options: Mapping[str, Any]) -> str:
         version = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
     parts = json.dumps([path, dict(options), str(version)], sort_keys=True, default=str)
     return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
+def choose(backend: str, known: Mapping[str, Choice], configured: Choice) -> Choice:
+    """What makes the backend that a setting names: one of `known`, or `configured` for a `module:ClassName`.
+
+    Raises ValueError for another name.
+    """
+    if ":" in backend:
+        return configured
+    if backend not in known:
+        raise ValueError(f"setting 'backend': {backend!r} is unknown; give {', '.join(known)} or module:ClassName")
+    return known[backend]
