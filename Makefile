@@ -57,6 +57,7 @@ protos: env ## generate the protobuf code again
 	  --mypy_out=. --mypy_grpc_out=. protos/v1/results.proto protos/v1/jobs.proto
 
 lock: env ## resolve the dependencies again (torch without a local version: the same line serves CPU and CUDA)
+	sed -i '/^torch==/d' requirements.lock # else the pin is taken for PyPI's CUDA build, with gigabytes of its libraries
 	$(UV) pip compile --quiet pyproject.toml --all-extras --python-version 3.11 --no-emit-find-links \
 	  --custom-compile-command "make lock" -o requirements.lock
 	sed -i -E 's/^(torch==[0-9.]+)\+cpu/\1/; /^ *# .*\/wheels/d' requirements.lock

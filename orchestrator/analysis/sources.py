@@ -10,12 +10,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from orchestrator.analysis.table import References
-from orchestrator.index.images import ImageSetError
 from orchestrator.index.reader import Index, IndexCache
 from orchestrator.pipeline.grid import Grid
 from orchestrator.pipeline.render import Interpolation, Pixels, heatmap, masked
 from orchestrator.store import ArtifactNotFoundError, ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
+from services.imagesets import ImageSetError
 from services.serving.images import pixels_of
 
 

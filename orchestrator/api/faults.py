@@ -12,12 +12,12 @@ import grpc
 from redis.exceptions import RedisError
 
 from orchestrator.api.validation import InvalidRequestError
-from orchestrator.index.images import ImageSetError
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError
+from services.imagesets import ImageSetError
 from services.serving.errors import ServingError
 from services.serving.profile import ProfileError
 

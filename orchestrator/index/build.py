@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.deps import Deps
-from orchestrator.index.images import ImageSet, set_hash
 from orchestrator.index.plan import MERGE, IndexPlan
 from orchestrator.index.reader import IndexRecord, publish
 from orchestrator.index.shard import Shard, ShardBuilder
@@ -17,6 +16,7 @@ from orchestrator.index.topk import TopTable, merged
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError
+from services.imagesets import open_images, set_hash
 
 
 def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
@@ -35,7 +35,7 @@ def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
 
 def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> ItemResult:
     ids = plan.shard(context.item)
-    images = ImageSet(plan.root, tuple(JSON.decode(deps.store.get(plan.listing))))
+    images = open_images(plan.root)
     builder = ShardBuilder(plan, images, ids, calls)
     start = time.monotonic()
     builder.digest()

@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from orchestrator.index.images import ImageSet
 from orchestrator.profile import ProfileSection
 from orchestrator.remote import ModelFacts
 from orchestrator.store import JSON, ArtifactStore, digest_of
 from protos.v1.jobs_pb2 import IndexSpec
+from services.imagesets import open_images
 from services.serving.profile import Profile
 
 MERGE = "merge"  # the final item
@@ -76,13 +76,13 @@ def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: Artifac
     settings = _settings(spec, profile)
     if not spec.name or "/" in spec.name:
         raise IndexPlanError("name: an index needs a name without '/', such as explain or test")
-    images = ImageSet.scan(spec.images)
+    images = open_images(spec.images)
     count = min(settings.reference, len(images))
     sample = np.random.default_rng([settings.seed, len(images)]).choice(len(images), count, replace=False)
     return IndexPlan(
         name=spec.name,
-        root=images.root,
-        listing=store.put(JSON.encode(list(images.paths)), ".json"),
+        root=images.location,
+        listing=store.put(JSON.encode(list(images.names)), ".json"),
         images=len(images),
         shard_size=settings.shard_size,
         batch=settings.batch,

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.index.images import ImageSetError, digest_of_bytes
 from orchestrator.index.plan import IndexPlan
 from orchestrator.index.topk import TopTable
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore, digest_of
+from services.imagesets import ImageSetError, digest_of_bytes
 
 
 class IndexRecord(BaseModel):

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.index.images import ImageSet, digest_of_bytes
 from orchestrator.index.plan import IndexPlan
 from orchestrator.index.topk import TopCollector, TopTable
 from orchestrator.remote import Calls, RefusedInput
+from services.imagesets import ImageSet, digest_of_bytes
 from services.sae.spec import INDEX, SCORE, IndexQuery, ScoreRow
 
 Answer = TypeVar("Answer")

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.deps import Deps
-from orchestrator.index.images import ImageSetError
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
 from orchestrator.pipeline.evidence import Evidence
 from orchestrator.pipeline.explain import Explainer
@@ -24,6 +23,7 @@ from orchestrator.pipeline.target import RawDirection, Shot, Target, feature_tar
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import JSON
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.imagesets import ImageSetError
 from services.serving.parameters import Priority
 
 

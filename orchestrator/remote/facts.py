@@ -20,7 +20,7 @@ from services.vlm import spec as vlm
 
 MODELS: dict[str, tuple[ModelSpec[Any, Any], ...]] = {
     "vlm": (vlm.EXPLAIN,),
-    "sae": (sae.FEATURES, sae.SCORE, sae.MAPS, sae.INDEX),
+    "sae": (sae.FEATURES, sae.SCORE, sae.MAPS, sae.RESIDUAL, sae.INDEX),
     "generator": (generator.GENERATE,),
     "segmenter": (segmenter.SEGMENT,),
     "clip": (clip.TEXT, clip.IMAGE),

@@ -88,6 +88,7 @@ class JobSpec(_message.Message):
     MAX_NEW_TOKENS_FIELD_NUMBER: _builtins.int
     TEXTS_FIELD_NUMBER: _builtins.int
     SEGMENTER_BOXES_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """free text, shown in lists"""
     all_features: _builtins.bool
@@ -106,6 +107,8 @@ class JobSpec(_message.Message):
     max_new_tokens: _builtins.int
     segmenter_boxes: _builtins.str
     """union or first"""
+    protocol: _builtins.str
+    """clean (default), or released: the choices of the paper's released code"""
     @_builtins.property
     def feature_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Features: exactly one of the four."""
@@ -116,7 +119,9 @@ class JobSpec(_message.Message):
     def feature_sample(self) -> Global___FeatureSample: ...
     @_builtins.property
     def variants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """the five methods, control_random, control_permuted, or names in `texts`"""
+        """Methods and controls (README), or names in `texts`. `steering@2.5` is `steering` with alpha 2.5, in the unit of
+        its settings: a grid of alphas is a list of variants.
+        """
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -151,10 +156,11 @@ class JobSpec(_message.Message):
         max_new_tokens: _builtins.int | None = ...,
         texts: _abc.Mapping[_builtins.str, Global___GivenTexts] | None = ...,
         segmenter_boxes: _builtins.str | None = ...,
+        protocol: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_all_features", b"_all_features", "_explain_set", b"_explain_set", "_feature_range", b"_feature_range", "_feature_sample", b"_feature_sample", "_generated_images", b"_generated_images", "_informed", b"_informed", "_max_new_tokens", b"_max_new_tokens", "_prompt_prefix", b"_prompt_prefix", "_seed", b"_seed", "_segmenter_boxes", b"_segmenter_boxes", "_steering", b"_steering", "_test_set", b"_test_set", "_top_k", b"_top_k", "all_features", b"all_features", "explain_set", b"explain_set", "feature_range", b"feature_range", "feature_sample", b"feature_sample", "generated_images", b"generated_images", "informed", b"informed", "max_new_tokens", b"max_new_tokens", "prompt_prefix", b"prompt_prefix", "seed", b"seed", "segmenter_boxes", b"segmenter_boxes", "steering", b"steering", "test_set", b"test_set", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_all_features", b"_all_features", "_explain_set", b"_explain_set", "_feature_range", b"_feature_range", "_feature_sample", b"_feature_sample", "_generated_images", b"_generated_images", "_informed", b"_informed", "_max_new_tokens", b"_max_new_tokens", "_prompt_prefix", b"_prompt_prefix", "_protocol", b"_protocol", "_seed", b"_seed", "_segmenter_boxes", b"_segmenter_boxes", "_steering", b"_steering", "_test_set", b"_test_set", "_top_k", b"_top_k", "all_features", b"all_features", "explain_set", b"explain_set", "feature_range", b"feature_range", "feature_sample", b"feature_sample", "generated_images", b"generated_images", "informed", b"informed", "max_new_tokens", b"max_new_tokens", "prompt_prefix", b"prompt_prefix", "protocol", b"protocol", "seed", b"seed", "segmenter_boxes", b"segmenter_boxes", "steering", b"steering", "test_set", b"test_set", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_all_features", b"_all_features", "_explain_set", b"_explain_set", "_feature_range", b"_feature_range", "_feature_sample", b"_feature_sample", "_generated_images", b"_generated_images", "_informed", b"_informed", "_max_new_tokens", b"_max_new_tokens", "_prompt_prefix", b"_prompt_prefix", "_seed", b"_seed", "_segmenter_boxes", b"_segmenter_boxes", "_steering", b"_steering", "_test_set", b"_test_set", "_top_k", b"_top_k", "all_features", b"all_features", "explain_set", b"explain_set", "feature_ids", b"feature_ids", "feature_range", b"feature_range", "feature_sample", b"feature_sample", "generated_images", b"generated_images", "informed", b"informed", "max_new_tokens", b"max_new_tokens", "name", b"name", "prompt_prefix", b"prompt_prefix", "scores", b"scores", "seed", b"seed", "segmenter_boxes", b"segmenter_boxes", "steering", b"steering", "test_set", b"test_set", "texts", b"texts", "top_k", b"top_k", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_all_features", b"_all_features", "_explain_set", b"_explain_set", "_feature_range", b"_feature_range", "_feature_sample", b"_feature_sample", "_generated_images", b"_generated_images", "_informed", b"_informed", "_max_new_tokens", b"_max_new_tokens", "_prompt_prefix", b"_prompt_prefix", "_protocol", b"_protocol", "_seed", b"_seed", "_segmenter_boxes", b"_segmenter_boxes", "_steering", b"_steering", "_test_set", b"_test_set", "_top_k", b"_top_k", "all_features", b"all_features", "explain_set", b"explain_set", "feature_ids", b"feature_ids", "feature_range", b"feature_range", "feature_sample", b"feature_sample", "generated_images", b"generated_images", "informed", b"informed", "max_new_tokens", b"max_new_tokens", "name", b"name", "prompt_prefix", b"prompt_prefix", "protocol", b"protocol", "scores", b"scores", "seed", b"seed", "segmenter_boxes", b"segmenter_boxes", "steering", b"steering", "test_set", b"test_set", "texts", b"texts", "top_k", b"top_k", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__all_features: _TypeAlias = _typing.Literal["all_features"]  # noqa: Y015
     _WhichOneofArgType__all_features: _TypeAlias = _typing.Literal["_all_features", b"_all_features"]  # noqa: Y015
@@ -172,6 +178,8 @@ class JobSpec(_message.Message):
     _WhichOneofArgType__max_new_tokens: _TypeAlias = _typing.Literal["_max_new_tokens", b"_max_new_tokens"]  # noqa: Y015
     _WhichOneofReturnType__prompt_prefix: _TypeAlias = _typing.Literal["prompt_prefix"]  # noqa: Y015
     _WhichOneofArgType__prompt_prefix: _TypeAlias = _typing.Literal["_prompt_prefix", b"_prompt_prefix"]  # noqa: Y015
+    _WhichOneofReturnType__protocol: _TypeAlias = _typing.Literal["protocol"]  # noqa: Y015
+    _WhichOneofArgType__protocol: _TypeAlias = _typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     _WhichOneofReturnType__segmenter_boxes: _TypeAlias = _typing.Literal["segmenter_boxes"]  # noqa: Y015
@@ -198,6 +206,8 @@ class JobSpec(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_new_tokens) -> _WhichOneofReturnType__max_new_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_prefix) -> _WhichOneofReturnType__prompt_prefix | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__protocol) -> _WhichOneofReturnType__protocol | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
     @_typing.overload
@@ -486,8 +496,11 @@ class IndexSpec(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     SHARD_SIZE_FIELD_NUMBER: _builtins.int
     REDUCE_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
+    TEST_SHARE_FIELD_NUMBER: _builtins.int
+    RESIDUALS_FIELD_NUMBER: _builtins.int
     images: _builtins.str
-    """a folder"""
+    """a folder, tar shards (wds:…) or a data set (hf:…); see services/imagesets"""
     name: _builtins.str
     """explain or test, or any name"""
     top_k: _builtins.int
@@ -496,6 +509,13 @@ class IndexSpec(_message.Message):
     shard_size: _builtins.int
     reduce: _builtins.str
     """mean or max"""
+    split: _builtins.str
+    """Which part of the images, by the hash of their content: "test" takes `test_share` of them, "explain" the others;
+    unset takes all.
+    """
+    test_share: _builtins.float
+    residuals: _builtins.bool
+    """sum residuals by feature, for directions made of activations"""
     def __init__(
         self,
         *,
@@ -505,17 +525,26 @@ class IndexSpec(_message.Message):
         reference: _builtins.int | None = ...,
         shard_size: _builtins.int | None = ...,
         reduce: _builtins.str | None = ...,
+        split: _builtins.str | None = ...,
+        test_share: _builtins.float | None = ...,
+        residuals: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_reduce", b"_reduce", "_reference", b"_reference", "_shard_size", b"_shard_size", "_top_k", b"_top_k", "reduce", b"reduce", "reference", b"reference", "shard_size", b"shard_size", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_reduce", b"_reduce", "_reference", b"_reference", "_residuals", b"_residuals", "_shard_size", b"_shard_size", "_split", b"_split", "_test_share", b"_test_share", "_top_k", b"_top_k", "reduce", b"reduce", "reference", b"reference", "residuals", b"residuals", "shard_size", b"shard_size", "split", b"split", "test_share", b"test_share", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reduce", b"_reduce", "_reference", b"_reference", "_shard_size", b"_shard_size", "_top_k", b"_top_k", "images", b"images", "name", b"name", "reduce", b"reduce", "reference", b"reference", "shard_size", b"shard_size", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reduce", b"_reduce", "_reference", b"_reference", "_residuals", b"_residuals", "_shard_size", b"_shard_size", "_split", b"_split", "_test_share", b"_test_share", "_top_k", b"_top_k", "images", b"images", "name", b"name", "reduce", b"reduce", "reference", b"reference", "residuals", b"residuals", "shard_size", b"shard_size", "split", b"split", "test_share", b"test_share", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__reduce: _TypeAlias = _typing.Literal["reduce"]  # noqa: Y015
     _WhichOneofArgType__reduce: _TypeAlias = _typing.Literal["_reduce", b"_reduce"]  # noqa: Y015
     _WhichOneofReturnType__reference: _TypeAlias = _typing.Literal["reference"]  # noqa: Y015
     _WhichOneofArgType__reference: _TypeAlias = _typing.Literal["_reference", b"_reference"]  # noqa: Y015
+    _WhichOneofReturnType__residuals: _TypeAlias = _typing.Literal["residuals"]  # noqa: Y015
+    _WhichOneofArgType__residuals: _TypeAlias = _typing.Literal["_residuals", b"_residuals"]  # noqa: Y015
     _WhichOneofReturnType__shard_size: _TypeAlias = _typing.Literal["shard_size"]  # noqa: Y015
     _WhichOneofArgType__shard_size: _TypeAlias = _typing.Literal["_shard_size", b"_shard_size"]  # noqa: Y015
+    _WhichOneofReturnType__split: _TypeAlias = _typing.Literal["split"]  # noqa: Y015
+    _WhichOneofArgType__split: _TypeAlias = _typing.Literal["_split", b"_split"]  # noqa: Y015
+    _WhichOneofReturnType__test_share: _TypeAlias = _typing.Literal["test_share"]  # noqa: Y015
+    _WhichOneofArgType__test_share: _TypeAlias = _typing.Literal["_test_share", b"_test_share"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
     @_typing.overload
@@ -523,7 +552,13 @@ class IndexSpec(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reference) -> _WhichOneofReturnType__reference | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__residuals) -> _WhichOneofReturnType__residuals | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shard_size) -> _WhichOneofReturnType__shard_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__split) -> _WhichOneofReturnType__split | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__test_share) -> _WhichOneofReturnType__test_share | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
@@ -782,26 +817,58 @@ Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
 
 @_typing.final
 class Direction(_message.Message):
+    """Exactly one of `values` and `contrast`."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     VALUES_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    CONTRAST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def contrast(self) -> Global___Contrast: ...
     def __init__(
         self,
         *,
         values: _abc.Iterable[_builtins.float] | None = ...,
         name: _builtins.str = ...,
+        contrast: Global___Contrast | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_contrast", b"_contrast", "contrast", b"contrast"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_contrast", b"_contrast", "contrast", b"contrast", "name", b"name", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__contrast: _TypeAlias = _typing.Literal["contrast"]  # noqa: Y015
+    _WhichOneofArgType__contrast: _TypeAlias = _typing.Literal["_contrast", b"_contrast"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contrast) -> _WhichOneofReturnType__contrast | None: ...
+
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
+
+@_typing.final
+class Contrast(_message.Message):
+    """Mean residual of some images minus that of others, as locations on the server's machine (see IndexSpec.images)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITIVE_FIELD_NUMBER: _builtins.int
+    NEGATIVE_FIELD_NUMBER: _builtins.int
+    positive: _builtins.str
+    negative: _builtins.str
+    def __init__(
+        self,
+        *,
+        positive: _builtins.str = ...,
+        negative: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["negative", b"negative", "positive", b"positive"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Direction: _TypeAlias = Direction  # noqa: Y015
+Global___Contrast: _TypeAlias = Contrast  # noqa: Y015
 
 @_typing.final
 class ExplainEvent(_message.Message):

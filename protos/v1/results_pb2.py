@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17protos/v1/results.proto\x12\rsteerscope.v1\"\xb0\x03\n\rFeatureResult\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x03\x12\r\n\x05\x61live\x18\x02 \x01(\x08\x12\x11\n\tfrequency\x18\x03 \x01(\x01\x12.\n\x08variants\x18\x04 \x03(\x0b\x32\x1c.steerscope.v1.VariantResult\x12/\n\x0e\x65xplain_images\x18\x05 \x03(\x0b\x32\x17.steerscope.v1.TopImage\x12,\n\x0btest_images\x18\x06 \x03(\x0b\x32\x17.steerscope.v1.TopImage\x12-\n\nprovenance\x18\x07 \x01(\x0b\x32\x19.steerscope.v1.Provenance\x12\x45\n\rstage_seconds\x18\x08 \x03(\x0b\x32..steerscope.v1.FeatureResult.StageSecondsEntry\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x11\n\tdirection\x18\x0b \x01(\t\x1a\x33\n\x11StageSecondsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xb7\x03\n\rVariantResult\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08raw_text\x18\x05 \x01(\t\x12\x0e\n\x06tokens\x18\x06 \x01(\x05\x12\x14\n\x07logprob\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x12\x38\n\x06scores\x18\t \x03(\x0b\x32(.steerscope.v1.VariantResult.ScoresEntry\x12>\n\tgenerated\x18\n \x03(\x0b\x32+.steerscope.v1.VariantResult.GeneratedEntry\x1a\x43\n\x0bScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.steerscope.v1.Score:\x02\x38\x01\x1aP\n\x0eGeneratedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.steerscope.v1.GeneratedImages:\x02\x38\x01\x42\n\n\x08_logprob\"U\n\x05Score\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05parts\x18\x04 \x03(\x01\x42\x08\n\x06_value\"H\n\x0fGeneratedImages\x12\x11\n\tartifacts\x18\x01 \x03(\t\x12\r\n\x05seeds\x18\x02 \x03(\x03\x12\x13\n\x0b\x61\x63tivations\x18\x03 \x03(\x01\"i\n\x08TopImage\x12\r\n\x05image\x18\x01 \x01(\x03\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x11\n\tpositions\x18\x05 \x03(\x05\x12\x0e\n\x06values\x18\x06 \x03(\x02\"\xde\x02\n\nProvenance\x12\x35\n\x06models\x18\x01 \x03(\x0b\x32%.steerscope.v1.Provenance.ModelsEntry\x12\x31\n\x04sets\x18\x02 \x03(\x0b\x32#.steerscope.v1.Provenance.SetsEntry\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x10\n\x08software\x18\x04 \x01(\t\x12\x39\n\x08settings\x18\x05 \x03(\x0b\x32\'.steerscope.v1.Provenance.SettingsEntry\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tSetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17protos/v1/results.proto\x12\rsteerscope.v1\"\xc4\x03\n\rFeatureResult\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x03\x12\r\n\x05\x61live\x18\x02 \x01(\x08\x12\x11\n\tfrequency\x18\x03 \x01(\x01\x12.\n\x08variants\x18\x04 \x03(\x0b\x32\x1c.steerscope.v1.VariantResult\x12/\n\x0e\x65xplain_images\x18\x05 \x03(\x0b\x32\x17.steerscope.v1.TopImage\x12,\n\x0btest_images\x18\x06 \x03(\x0b\x32\x17.steerscope.v1.TopImage\x12-\n\nprovenance\x18\x07 \x01(\x0b\x32\x19.steerscope.v1.Provenance\x12\x45\n\rstage_seconds\x18\x08 \x03(\x0b\x32..steerscope.v1.FeatureResult.StageSecondsEntry\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x11\n\tdirection\x18\x0b \x01(\t\x12\x12\n\nvalidation\x18\x0c \x01(\x08\x1a\x33\n\x11StageSecondsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xb7\x03\n\rVariantResult\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08raw_text\x18\x05 \x01(\t\x12\x0e\n\x06tokens\x18\x06 \x01(\x05\x12\x14\n\x07logprob\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x12\x38\n\x06scores\x18\t \x03(\x0b\x32(.steerscope.v1.VariantResult.ScoresEntry\x12>\n\tgenerated\x18\n \x03(\x0b\x32+.steerscope.v1.VariantResult.GeneratedEntry\x1a\x43\n\x0bScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.steerscope.v1.Score:\x02\x38\x01\x1aP\n\x0eGeneratedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.steerscope.v1.GeneratedImages:\x02\x38\x01\x42\n\n\x08_logprob\"U\n\x05Score\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05parts\x18\x04 \x03(\x01\x42\x08\n\x06_value\"H\n\x0fGeneratedImages\x12\x11\n\tartifacts\x18\x01 \x03(\t\x12\r\n\x05seeds\x18\x02 \x03(\x03\x12\x13\n\x0b\x61\x63tivations\x18\x03 \x03(\x01\"i\n\x08TopImage\x12\r\n\x05image\x18\x01 \x01(\x03\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x11\n\tpositions\x18\x05 \x03(\x05\x12\x0e\n\x06values\x18\x06 \x03(\x02\"\xde\x02\n\nProvenance\x12\x35\n\x06models\x18\x01 \x03(\x0b\x32%.steerscope.v1.Provenance.ModelsEntry\x12\x31\n\x04sets\x18\x02 \x03(\x0b\x32#.steerscope.v1.Provenance.SetsEntry\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x10\n\x08software\x18\x04 \x01(\t\x12\x39\n\x08settings\x18\x05 \x03(\x0b\x32\'.steerscope.v1.Provenance.SettingsEntry\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tSetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,27 +44,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVENANCE_SETTINGSENTRY']._loaded_options = None
   _globals['_PROVENANCE_SETTINGSENTRY']._serialized_options = b'8\001'
   _globals['_FEATURERESULT']._serialized_start=43
-  _globals['_FEATURERESULT']._serialized_end=475
-  _globals['_FEATURERESULT_STAGESECONDSENTRY']._serialized_start=424
-  _globals['_FEATURERESULT_STAGESECONDSENTRY']._serialized_end=475
-  _globals['_VARIANTRESULT']._serialized_start=478
-  _globals['_VARIANTRESULT']._serialized_end=917
-  _globals['_VARIANTRESULT_SCORESENTRY']._serialized_start=756
-  _globals['_VARIANTRESULT_SCORESENTRY']._serialized_end=823
-  _globals['_VARIANTRESULT_GENERATEDENTRY']._serialized_start=825
-  _globals['_VARIANTRESULT_GENERATEDENTRY']._serialized_end=905
-  _globals['_SCORE']._serialized_start=919
-  _globals['_SCORE']._serialized_end=1004
-  _globals['_GENERATEDIMAGES']._serialized_start=1006
-  _globals['_GENERATEDIMAGES']._serialized_end=1078
-  _globals['_TOPIMAGE']._serialized_start=1080
-  _globals['_TOPIMAGE']._serialized_end=1185
-  _globals['_PROVENANCE']._serialized_start=1188
-  _globals['_PROVENANCE']._serialized_end=1538
-  _globals['_PROVENANCE_MODELSENTRY']._serialized_start=1399
-  _globals['_PROVENANCE_MODELSENTRY']._serialized_end=1444
-  _globals['_PROVENANCE_SETSENTRY']._serialized_start=1446
-  _globals['_PROVENANCE_SETSENTRY']._serialized_end=1489
-  _globals['_PROVENANCE_SETTINGSENTRY']._serialized_start=1491
-  _globals['_PROVENANCE_SETTINGSENTRY']._serialized_end=1538
+  _globals['_FEATURERESULT']._serialized_end=495
+  _globals['_FEATURERESULT_STAGESECONDSENTRY']._serialized_start=444
+  _globals['_FEATURERESULT_STAGESECONDSENTRY']._serialized_end=495
+  _globals['_VARIANTRESULT']._serialized_start=498
+  _globals['_VARIANTRESULT']._serialized_end=937
+  _globals['_VARIANTRESULT_SCORESENTRY']._serialized_start=776
+  _globals['_VARIANTRESULT_SCORESENTRY']._serialized_end=843
+  _globals['_VARIANTRESULT_GENERATEDENTRY']._serialized_start=845
+  _globals['_VARIANTRESULT_GENERATEDENTRY']._serialized_end=925
+  _globals['_SCORE']._serialized_start=939
+  _globals['_SCORE']._serialized_end=1024
+  _globals['_GENERATEDIMAGES']._serialized_start=1026
+  _globals['_GENERATEDIMAGES']._serialized_end=1098
+  _globals['_TOPIMAGE']._serialized_start=1100
+  _globals['_TOPIMAGE']._serialized_end=1205
+  _globals['_PROVENANCE']._serialized_start=1208
+  _globals['_PROVENANCE']._serialized_end=1558
+  _globals['_PROVENANCE_MODELSENTRY']._serialized_start=1419
+  _globals['_PROVENANCE_MODELSENTRY']._serialized_end=1464
+  _globals['_PROVENANCE_SETSENTRY']._serialized_start=1466
+  _globals['_PROVENANCE_SETSENTRY']._serialized_end=1509
+  _globals['_PROVENANCE_SETTINGSENTRY']._serialized_start=1511
+  _globals['_PROVENANCE_SETTINGSENTRY']._serialized_end=1558
 # @@protoc_insertion_point(module_scope)

@@ -53,6 +53,7 @@ class FeatureResult(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DIRECTION_FIELD_NUMBER: _builtins.int
+    VALIDATION_FIELD_NUMBER: _builtins.int
     feature: _builtins.int
     """−1 for a raw direction"""
     alive: _builtins.bool
@@ -62,6 +63,8 @@ class FeatureResult(_message.Message):
     reason: _builtins.str
     direction: _builtins.str
     """name of the raw direction that was explained"""
+    validation: _builtins.bool
+    """alpha was chosen on this feature: reports leave it out"""
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___VariantResult]: ...
     @_builtins.property
@@ -88,10 +91,11 @@ class FeatureResult(_message.Message):
         outcome: _builtins.str = ...,
         reason: _builtins.str = ...,
         direction: _builtins.str = ...,
+        validation: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "direction", b"direction", "explain_images", b"explain_images", "feature", b"feature", "frequency", b"frequency", "outcome", b"outcome", "provenance", b"provenance", "reason", b"reason", "stage_seconds", b"stage_seconds", "test_images", b"test_images", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "direction", b"direction", "explain_images", b"explain_images", "feature", b"feature", "frequency", b"frequency", "outcome", b"outcome", "provenance", b"provenance", "reason", b"reason", "stage_seconds", b"stage_seconds", "test_images", b"test_images", "validation", b"validation", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,12 +1,22 @@
 """Images to sparse codes: the cut subject and the SAE behind it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from services.sae.topk import SparseCodes, TopKEncoder
 from services.serving.images import pixels_of
 from services.subject import Preprocessor, Subject
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """n images behind the cut encoder: `residual` float [n, p, d], the stream's patches, and their sparse codes."""
+
+    residual: Tensor
+    codes: SparseCodes
 
 
 class ImageEncoder:
@@ -22,12 +32,25 @@ class ImageEncoder:
         self.subject, self._preprocess, self._topk = subject, preprocess, topk
         self._images_per_pass = images_per_pass
 
-    def passes(self, images: Sequence[bytes]) -> Iterator[SparseCodes]:
-        """Codes of encoded images or Pictures, in order, `images_per_pass` at a time. Raises InvalidInputError."""
+    def residuals(self, images: Sequence[bytes]) -> Iterator[Tensor]:
+        """Residuals [n, p, d] of encoded images or Pictures, in order, `images_per_pass` at a time.
+
+        Raises InvalidInputError.
+        """
         for start in range(0, len(images), self._images_per_pass):
             group = images[start : start + self._images_per_pass]
             h = self.subject.prefix(self._preprocess([pixels_of(image) for image in group]))
-            yield self._topk.encode(self.subject.patches_of(h))
+            yield self.subject.patches_of(h)
+
+    def encoded(self, images: Sequence[bytes]) -> Iterator[Encoded]:
+        """Residuals and codes, as `residuals`."""
+        for residual in self.residuals(images):
+            yield Encoded(residual, self._topk.encode(residual))
+
+    def passes(self, images: Sequence[bytes]) -> Iterator[SparseCodes]:
+        """The codes alone, as `residuals`."""
+        for one in self.encoded(images):
+            yield one.codes
 
     def codes(self, images: Sequence[bytes]) -> SparseCodes:
         """Codes of all images at once (they are sparse: n · p · k values and ids)."""

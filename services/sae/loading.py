@@ -6,7 +6,7 @@ from typing import Any
 
 from services.sae.checkpoint import CheckpointError, SaeCheckpoint, load_checkpoint
 from services.sae.encoder import ImageEncoder
-from services.sae.model import FeaturesModel, IndexModel, MapsModel, ScoreModel
+from services.sae.model import FeaturesModel, IndexModel, MapsModel, ResidualModel, ScoreModel
 from services.sae.settings import SaeSettings
 from services.sae.topk import TopKEncoder
 from services.serving.device import resolve_device, resolve_dtype
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
-    """The four models. Raises ValueError (bad layer, unknown VLM, mismatched widths) and CheckpointError."""
+    """The models. Raises ValueError (bad layer, unknown VLM, mismatched widths) and CheckpointError."""
     path, device = resolve_path(settings.model), resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
     checkpoint = load_checkpoint(resolve_path(settings.sae), settings.sae_subfolder)
@@ -43,6 +43,7 @@ def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
         FeaturesModel(checkpoint, checkpoint.digest, facts),
         ScoreModel(encoder, version, facts),
         MapsModel(encoder, checkpoint.size, version, facts),
+        ResidualModel(encoder, version, facts),
         IndexModel(encoder, checkpoint.size, version, facts),
     )
 

@@ -1,4 +1,4 @@
-"""The four models of the sae service: `features`, `score`, `maps`, `index`."""
+"""The models of the sae service: `features`, `score`, `maps`, `residual`, `index`."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
@@ -12,6 +12,7 @@ from services.sae.spec import (
     FEATURES,
     INDEX,
     MAPS,
+    RESIDUAL,
     SCORE,
     FeatureInfo,
     FeatureRow,
@@ -19,9 +20,12 @@ from services.sae.spec import (
     IndexQuery,
     MapRow,
     Maps,
+    Residual,
+    ResidualRow,
     ScoreRow,
     Scores,
 )
+from services.sae.sums import ResidualSummer, ResidualSums
 from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_ppm
 from services.serving.model import Parameters, ServedModel
@@ -36,7 +40,7 @@ class FeaturesModel(ServedModel[FeatureRow, FeatureInfo]):
 
     def __init__(self, checkpoint: SaeCheckpoint, version: str, facts: Mapping[str, str]) -> None:
         self.version, self.facts = version, facts
-        self._directions = checkpoint.directions.numpy()
+        self._directions, self._encoder_rows = checkpoint.directions.numpy(), checkpoint.encoder_weight.numpy()
         self._norms = np.linalg.norm(self._directions, axis=1)
         self._frequency = checkpoint.frequency.numpy()
 
@@ -44,7 +48,11 @@ class FeaturesModel(ServedModel[FeatureRow, FeatureInfo]):
         ids = _checked_ids(np.array([row.feature for row in rows]), len(self._directions), "FEATURE")
         return [
             FeatureInfo(
-                self._directions[i], float(self._norms[i]), float(self._frequency[i]), bool(self._frequency[i] > 0)
+                direction=self._directions[i],
+                encoder=self._encoder_rows[i],
+                norm=float(self._norms[i]),
+                frequency=float(self._frequency[i]),
+                alive=bool(self._frequency[i] > 0),
             )
             for i in ids
         ]
@@ -95,6 +103,22 @@ class MapsModel(ServedModel[MapRow, Maps]):
         yield [MapRow(decode(to_ppm(_GRAY)), np.zeros(1, np.int64))]
 
 
+class ResidualModel(ServedModel[ResidualRow, Residual]):
+    """The mean residual of an image."""
+
+    spec = RESIDUAL
+
+    def __init__(self, encoder: ImageEncoder, version: str, facts: Mapping[str, str]) -> None:
+        self.version, self.facts, self._encoder = version, facts, encoder
+
+    def run(self, rows: Sequence[ResidualRow], parameters: Parameters) -> list[Residual]:
+        means = (residual.float().mean(1) for residual in self._encoder.residuals([row.image for row in rows]))
+        return [Residual(mean) for group in means for mean in group.cpu().numpy()]
+
+    def warm_up(self) -> Iterable[Sequence[ResidualRow]]:
+        yield [ResidualRow(decode(to_ppm(_GRAY)))]
+
+
 class IndexModel(ServedModel[IndexQuery, IndexHits]):
     """The pairs above thresholds, with sparse maps; a request is one row."""
 
@@ -105,15 +129,18 @@ class IndexModel(ServedModel[IndexQuery, IndexHits]):
         self._encoder, self._size = encoder, size
 
     def run(self, rows: Sequence[IndexQuery], parameters: Parameters) -> list[IndexHits]:
-        return [self._hits(row, str(parameters["reduce"])) for row in rows]
+        wanted = parameters["residuals"] == "yes"
+        return [self._hits(row, str(parameters["reduce"]), wanted) for row in rows]
 
     def warm_up(self) -> Iterable[Sequence[IndexQuery]]:
         yield [IndexQuery((decode(to_ppm(_GRAY)),), np.zeros(self._size, np.float32))]
 
-    def _hits(self, query: IndexQuery, reduce: str) -> IndexHits:
+    def _hits(self, query: IndexQuery, reduce: str, residuals: bool) -> IndexHits:
         self._check(query)
         parts, sizes = [], []
-        for codes in self._encoder.passes(query.images):
+        summer = ResidualSummer(self._size, self._encoder.subject.width)
+        passing = self._encoder.encoded(query.images)
+        for codes in (encoded.codes for encoded in (summer.watch(passing) if residuals else passing)):
             thresholds = torch.tensor(query.thresholds, dtype=torch.float32, device=codes.value.device)
             parts.append(find_hits(codes, thresholds, reduce))
             sizes.append(len(codes.value))
@@ -125,6 +152,7 @@ class IndexModel(ServedModel[IndexQuery, IndexHits]):
             offset=hits.offset.cpu().numpy(),
             position=hits.position.cpu().numpy().astype(np.int32),
             value=hits.value.cpu().numpy(),
+            **vars(summer.sums() if residuals else ResidualSums.nothing()),
         )
 
     def _check(self, query: IndexQuery) -> None:

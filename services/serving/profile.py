@@ -1,7 +1,8 @@
 """Profiles: one small TOML file that says which models a deployment runs (`microworld`, `gemma3-4b`, …).
 
-A profile has one section per service and sections for the orchestrator. Everything in it can be overridden by
-environment variables and the command line.
+A profile has one section per service and sections for the orchestrator. `extends = "gemma3-4b"` before the sections
+takes everything from another profile (a name, or a path seen from this file) and changes only what it says itself,
+table by table, key by key. Everything can be overridden by environment variables and the command line.
 """
 
 import tomllib
@@ -42,8 +43,15 @@ def profile_names() -> list[str]:
 
 def load_profile(name_or_path: str) -> Profile:
     """Read a profile by its name, or from a path (with a slash, or ending in `.toml`). Raises `ProfileError`."""
-    by_path = "/" in name_or_path or name_or_path.endswith(".toml")
-    if by_path:
+    return _load(name_or_path, ())
+
+
+def _is_path(name_or_path: str) -> bool:
+    return "/" in name_or_path or name_or_path.endswith(".toml")
+
+
+def _load(name_or_path: str, extended_by: tuple[str, ...]) -> Profile:
+    if _is_path(name_or_path):
         file = Path(name_or_path)
         if not file.is_file():
             raise ProfileError(f"profile {name_or_path!r}: no such file")
@@ -58,10 +66,28 @@ def load_profile(name_or_path: str) -> Profile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"profile {name_or_path!r} is not valid TOML: {error}") from error
+    base = content.pop("extends", None)
     loose = sorted(key for key, value in content.items() if not isinstance(value, dict))
     if loose:
         raise ProfileError(f"profile {name_or_path!r}: {', '.join(loose)} must stand in a section such as [vlm]")
-    return Profile(name, content)
+    if base is None:
+        return Profile(name, content)
+    if not isinstance(base, str):
+        raise ProfileError(f"profile {name_or_path!r}: extends must be the name or the path of one profile")
+    chain = (*extended_by, name_or_path)
+    found = str(Path(name_or_path).parent / base) if _is_path(name_or_path) and _is_path(base) else base
+    if found in chain:
+        raise ProfileError(f"profile {name_or_path!r}: extends goes round in a circle: {' → '.join((*chain, found))}")
+    return Profile(name, _over(_load(found, chain).sections, content))
+
+
+def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `own` over it, tables key by key."""
+    merged = dict(base)
+    for key, value in own.items():
+        old = merged.get(key)
+        merged[key] = _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def resolve_path(location: str) -> str:

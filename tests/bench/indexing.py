@@ -8,6 +8,7 @@ from transformers import AutoModelForImageTextToText
 
 from services.sae.checkpoint import load_checkpoint
 from services.sae.loading import load
+from services.sae.model import IndexModel
 from services.sae.settings import SaeSettings
 from services.sae.spec import IndexQuery
 from services.serving.images import decode, to_png
@@ -21,7 +22,7 @@ KEPT = 10
 def indexing_bench() -> Bench:
     """256 random images through the microworld's SAE; thresholds as they stand in the middle of a set."""
     settings = SaeSettings(**load_profile("microworld").section("sae"))
-    index = load(settings)[3]
+    index = next(model for model in load(settings) if isinstance(model, IndexModel))
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 64, 64, 3), dtype=np.uint8)
     pictures = tuple(decode(to_png(one)) for one in pixels)
     dense = DenseLoop(settings, pixels)
@@ -31,7 +32,7 @@ def indexing_bench() -> Bench:
         "image",
         IMAGES,
         {
-            "ours": lambda: index.run([query], {"reduce": "mean"}),
+            "ours": lambda: index.run([query], {"reduce": "mean", "residuals": "no"}),
             "plain loop": dense.run,
             "bare model": dense.forward,
         },

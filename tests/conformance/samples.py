@@ -79,6 +79,7 @@ SAMPLES = (
         lambda facts: {"IMAGE": TWO_IMAGES, "FEATURES": np.array([[0, 1, 2], [3, 4, 5]], np.int64)},
         image="IMAGE",
     ),
+    Sample("sae", "residual", lambda facts: {"IMAGE": TWO_IMAGES}, image="IMAGE"),
     Sample("sae", "index", index, ("reduce", "sum"), image="IMAGES", rows=1),
     Sample(
         "generator",

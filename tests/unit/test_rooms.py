@@ -56,7 +56,7 @@ def test_services_know_neither_the_orchestrator_nor_one_another(file):
 
 @pytest.mark.parametrize("file", files("orchestrator"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_orchestrator_knows_of_services_only_the_shell_and_the_specs(file):
-    allowed = [f"services.{service}.spec" for service in SERVICES] + ["services.serving"]
+    allowed = [f"services.{service}.spec" for service in SERVICES] + ["services.serving", "services.imagesets"]
     for name in imports_of(file):
         assert not within(name, "torch") and not within(name, "transformers"), name
         if within(name, "services"):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from orchestrator.deps import Deps
-from orchestrator.index.images import ImageSet, ImageSetError, digest_of_bytes, set_hash
 from orchestrator.index.plan import MERGE, IndexPlan, IndexPlanError, plan
 from orchestrator.index.reader import overlap
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.remote import collect
 from protos.v1.jobs_pb2 import IndexSpec
+from services.imagesets import ImageSetError, digest_of_bytes, open_images, set_hash
 from services.serving.errors import ServingError, UnavailableError
 from services.serving.profile import Profile
 from tests.unit.pipeline import fakes
@@ -170,4 +170,4 @@ def test_a_missing_folder_is_refused(deps: Deps, tmp_path: Path):
 def test_shards_cover_the_set_once(deps: Deps, folder: Path):
     made = make_plan(deps, folder)
     covered = [image for item in made.items() for image in made.shard(item)]
-    assert covered == list(range(len(ImageSet.scan(folder))))
+    assert covered == list(range(len(open_images(str(folder)))))

@@ -15,7 +15,7 @@ import numpy as np
 from orchestrator.remote import ServiceClients
 from services.clip.spec import Embedding
 from services.generator.spec import Generated
-from services.sae.spec import FeatureInfo, IndexHits, Maps, Scores
+from services.sae.spec import FeatureInfo, IndexHits, Maps, Residual, Scores
 from services.segmenter.spec import Segmentation
 from services.serving.errors import CancelledError, InvalidInputError
 from services.serving.images import pixels_of, to_ppm
@@ -50,6 +50,16 @@ def maps_of(image: bytes) -> np.ndarray:
 
 def scores_of(image: bytes) -> np.ndarray:
     return np.asarray(maps_of(image).mean(-1), np.float32)
+
+
+def residuals_of(image: bytes) -> np.ndarray:
+    """The residual stream's patches of an image, float32 [p, d]."""
+    rng = np.random.default_rng(seed_of("residual", pixels_of(image).tobytes()))
+    return np.asarray(rng.normal(size=(PATCHES, D)), np.float32)
+
+
+def encoder_row_of(feature: int) -> np.ndarray:
+    return np.asarray(2 * np.random.default_rng(1000 + feature).normal(size=D), np.float32)
 
 
 def direction_of(feature: int) -> np.ndarray:
@@ -111,7 +121,26 @@ def explain(rows, max_new_tokens):
     return out
 
 
-def index(rows, reduce):
+def residual_sums(images, wanted):
+    """What `index` sums up, in plain loops."""
+    mass, weighted = np.zeros(S, np.float32), np.zeros((S, D), np.float32)
+    residuals = np.concatenate([residuals_of(image) for image in images]) if wanted else np.zeros((0, D), np.float32)
+    for image in images if wanted else ():
+        maps, z = maps_of(image), residuals_of(image)
+        mass += maps.sum(-1)
+        weighted += maps @ z
+    fired = np.flatnonzero(mass)
+    return {
+        "summed": fired.astype(np.int32),
+        "mass": mass[fired],
+        "weighted": weighted[fired],
+        "residual": residuals.sum(0) if wanted else np.zeros(0, np.float32),
+        "norm": np.array([np.linalg.norm(residuals, axis=1).sum()], np.float32),
+        "patches": np.array([len(residuals)], np.int64),
+    }
+
+
+def index(rows, reduce, residuals):
     (query,) = rows
     image, feature, score, position, value, counts = [], [], [], [], [], []
     for i, data in enumerate(query.images):
@@ -129,13 +158,21 @@ def index(rows, reduce):
             np.r_[0, np.cumsum(counts)].astype(np.int64),
             np.array(position, np.int32),
             np.array(value, np.float32),
+            **residual_sums(query.images, residuals == "yes"),
         )
     ]
 
 
 def features(rows):
     return [
-        FeatureInfo(direction_of(r.feature), 1.0, 0.0 if r.feature == DEAD else 0.25, r.feature != DEAD) for r in rows
+        FeatureInfo(
+            direction_of(r.feature),
+            encoder_row_of(r.feature),
+            1.0,
+            0.0 if r.feature == DEAD else 0.25,
+            r.feature != DEAD,
+        )
+        for r in rows
     ]
 
 
@@ -184,6 +221,7 @@ def clients(oracles: bool = True) -> Fakes:
             for r in rows
         ],
         "maps": lambda rows: [Maps(maps_of(row.image)[row.features]) for row in rows],
+        "residual": lambda rows: [Residual(residuals_of(row.image).mean(0)) for row in rows],
         "index": index,
     }
     clip: dict[str, Callable[..., Sequence[Any]]] = {

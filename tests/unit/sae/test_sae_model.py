@@ -8,7 +8,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from services.sae.checkpoint import CheckpointError, load_checkpoint
 from services.sae.loading import load
 from services.sae.settings import SaeSettings
-from services.sae.spec import FeatureRow, IndexQuery, MapRow, ScoreRow
+from services.sae.spec import FeatureRow, IndexQuery, MapRow, ResidualRow, ScoreRow
 from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_png
 from tests.unit.sae.test_sae_reading import dense_codes
@@ -17,7 +17,7 @@ from tests.unit.subject import tiny
 
 PIXELS = [tiny.picture(seed, 24 + 8 * (seed % 2), 40) for seed in range(5)]
 PICTURES = [decode(to_png(pixels)) for pixels in PIXELS]
-MEAN = {"reduce": "mean"}
+MEAN = {"reduce": "mean", "residuals": "no"}
 
 
 def served(checkpoint, sae, **options):
@@ -31,19 +31,26 @@ def models(checkpoint, sae_folder):
 
 
 @pytest.fixture(scope="module")
-def dense(checkpoint, sae_folder):
-    """Dense codes [n, p, s] from the untouched transformers model's hidden states."""
+def residuals(checkpoint):
+    """Residuals [n, p, d] after the block: the untouched transformers model's hidden states."""
     vlm = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
     pixels = AutoProcessor.from_pretrained(checkpoint).image_processor(images=PIXELS, return_tensors="pt")
     with torch.no_grad():
         states = vlm.model.vision_tower(pixels["pixel_values"], output_hidden_states=True).hidden_states
-    return dense_codes(load_checkpoint(str(sae_folder)), states[tiny.LAYER + 1].numpy())
+    return states[tiny.LAYER + 1].numpy()
+
+
+@pytest.fixture(scope="module")
+def dense(sae_folder, residuals):
+    """Dense codes [n, p, s]."""
+    return dense_codes(load_checkpoint(str(sae_folder)), residuals)
 
 
 def test_features_tell_direction_norm_and_liveliness(models, sae_folder):
     sae = load_checkpoint(str(sae_folder))
     dead, alive = models["features"].run([FeatureRow(5), FeatureRow(23)], {})
     np.testing.assert_array_equal(alive.direction, sae.directions[23].numpy())
+    np.testing.assert_array_equal(alive.encoder, sae.encoder_weight[23].numpy())
     assert alive.norm == pytest.approx(1, abs=1e-5)
     assert (alive.frequency, alive.alive) == (pytest.approx(0.24), True)
     assert (dead.frequency, dead.alive) == (0, False)
@@ -67,7 +74,7 @@ def test_maps(models, dense):
 
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_index_and_score_and_maps_agree(models, reduce):
-    parameters = {"reduce": reduce}
+    parameters = {"reduce": reduce, "residuals": "no"}
     scores = np.array([r.score for r in models["score"].run([ScoreRow(p) for p in PICTURES], parameters)])
     maps = models["maps"].run([MapRow(p, np.arange(SIZE)) for p in PICTURES], {})
     thresholds = np.sort(scores, axis=0)[-3].astype(np.float32)  # two images per feature stay above
@@ -95,6 +102,24 @@ def test_no_hits_is_an_empty_table(models):
     assert (len(hits.image), len(hits.position), hits.offset.tolist()) == (0, 0, [0])
 
 
+def test_index_sums_residuals_by_feature(models, dense, residuals):
+    nothing = np.full(SIZE, np.inf, np.float32)
+    (hits,) = models["index"].run([IndexQuery(tuple(PICTURES), nothing)], MEAN | {"residuals": "yes"})
+    z, codes = residuals.reshape(-1, tiny.WIDTH), dense.reshape(-1, SIZE)
+    fired = np.flatnonzero(codes.sum(0))
+    np.testing.assert_array_equal(hits.summed, fired)
+    np.testing.assert_allclose(hits.mass, codes.sum(0)[fired], rtol=1e-4)
+    np.testing.assert_allclose(hits.weighted, codes.T[fired] @ z, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(hits.residual, z.sum(0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(hits.norm, [np.linalg.norm(z, axis=1).sum()], rtol=1e-5)
+    assert hits.patches.tolist() == [len(z)]
+
+
+def test_residual_is_the_mean_over_patches(models, residuals):
+    for result, z in zip(models["residual"].run([ResidualRow(p) for p in PICTURES], {}), residuals, strict=True):
+        np.testing.assert_allclose(result.mean, z.mean(0), atol=1e-5)
+
+
 def test_facts_and_versions(models, checkpoint, sae_folder, tmp_path):
     facts = models["index"].facts
     assert {name: facts[name] for name in ("layer", "dict_size", "activation_dim", "grid", "mean_residual_norm")} == {
@@ -115,7 +140,7 @@ def test_facts_and_versions(models, checkpoint, sae_folder, tmp_path):
 def test_warm_up_batches_run(models):
     defaults = {name: {p.name: p.default for p in model.spec.parameters} for name, model in models.items()}
     batches = {name: list(model.warm_up()) for name, model in models.items()}
-    assert [name for name in batches if batches[name]] == ["score", "maps", "index"]
+    assert [name for name in batches if batches[name]] == ["score", "maps", "residual", "index"]
     for name, model in models.items():
         for rows in batches[name]:
             assert len(model.run(rows, defaults[name])) == len(rows)

@@ -51,6 +51,24 @@ def test_metrics_lie_a_thousand_ports_higher_unless_told(given, port):
     assert ToySettings.resolve(given, {}).effective_metrics_port == port
 
 
+def test_a_profile_changes_what_it_says_and_takes_the_rest(tmp_path):
+    (tmp_path / "base.toml").write_text('[vlm]\nmodel = "m"\n[jobs]\nsteering = { alpha = 1.0, unit = "norm" }\n')
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\n[vlm]\nlayer = 3\n[jobs]\nsteering = { alpha = 2.0 }\n')
+    profile = load_profile(str(tmp_path / "mine.toml"))
+    assert profile.name == "mine"
+    assert profile.section("vlm") == {"model": "m", "layer": 3}
+    assert profile.section("jobs") == {"steering": {"alpha": 2.0, "unit": "norm"}}
+    (tmp_path / "tuned.toml").write_text('extends = "microworld"\n[vlm]\nlayer = 3\n')
+    assert load_profile(str(tmp_path / "tuned.toml")).section("sae") == load_profile("microworld").section("sae")
+
+
+@pytest.mark.parametrize(("base", "rule"), [("loop.toml", "in a circle"), ("no.toml", "no such file")])
+def test_a_profile_that_cannot_be_extended_is_refused(tmp_path, base, rule):
+    (tmp_path / "loop.toml").write_text(f'extends = "{base}"\n')
+    with pytest.raises(ProfileError, match=rule):
+        load_profile(str(tmp_path / "loop.toml"))
+
+
 def test_profiles_are_found_by_name_and_by_path(tmp_path):
     assert "microworld" in profile_names()
     assert load_profile("microworld").name == "microworld"

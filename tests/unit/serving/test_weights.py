@@ -1,9 +1,10 @@
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from services.serving.weights import values_for, weights_digest
+from services.serving.weights import Source, values_for, weights_digest
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,28 @@ def test_unknown_keys_beside_the_weights_are_refused(tmp_path):
     (tmp_path / "steerscope.json").write_text(json.dumps({"step": 20}))
     with pytest.raises(ValueError, match=r"\['step'\].*steps"):
         values_for(str(tmp_path), Recipe, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "location", "revision"),
+    [
+        ("google/gemma-3-4b-it", "google/gemma-3-4b-it", None),
+        ("google/gemma-3-4b-it@093f9f3", "google/gemma-3-4b-it", "093f9f3"),
+        ("a/b/file.pt@v1", "a/b/file.pt", "v1"),
+    ],
+)
+def test_a_revision_pins_a_hub_id(text, location, revision):
+    source = Source.parse(text)
+    assert (source.location, source.revision, str(source)) == (location, revision, text)
+
+
+def test_an_at_in_a_path_is_no_revision(tmp_path):
+    folder = tmp_path / "me@home"
+    folder.mkdir()
+    assert Source.parse(str(folder)) == Source(str(folder))
+    assert Path(Source.parse("package:services.microworld/weights/vlm").location).is_dir()
+    with pytest.raises(ValueError, match="revision behind the @"):
+        Source.parse("a/b@")
 
 
 def test_the_identity_of_a_folder_follows_its_content(tmp_path):

@@ -4,23 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.index.images import ImageSet, ImageSetError, digest_of_bytes, set_hash
+from services.imagesets import ImageSetError, digest_of_bytes, open_images, set_hash
 
 
 def test_ids_follow_the_sorted_names(tmp_path: Path):
     for name in ("b.png", "a/z.JPEG", "a/b.jpg", "truth.npz", ".hidden.png", ".cache/x.png", "manifest.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    images = ImageSet.scan(tmp_path)
-    assert images.paths == ("a/b.jpg", "a/z.JPEG", "b.png")
+    images = open_images(str(tmp_path))
+    assert images.names == ("a/b.jpg", "a/z.JPEG", "b.png")
     assert images.read(2) == b"b.png"
 
 
 def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path):
     with pytest.raises(ImageSetError, match="no such folder"):
-        ImageSet.scan(tmp_path / "no")
+        open_images(str(tmp_path / "no"))
     with pytest.raises(ImageSetError, match="holds none"):
-        ImageSet.scan(tmp_path)
+        open_images(str(tmp_path))
 
 
 def test_the_set_hash_ignores_order_and_sees_doubles():

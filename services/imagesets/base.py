@@ -1,0 +1,39 @@
+"""What an image set is, wherever it lies; and the hashes of its images and of the whole."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+
+class ImageSetError(ValueError):
+    """The place is not there, holds no images, or changed since it was indexed. The message says what to do."""
+
+
+class ImageSet(Protocol):
+    """Images numbered from 0. Safe to read from several threads."""
+
+    @property
+    def location(self) -> str:
+        """Where the set lies: `open_images(location)` opens the very same one, on any machine that sees the place."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name per image, unique in the set: a path below the folder, a row, a member of a shard."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, image: int) -> bytes:
+        """The encoded image. Raises OSError when it cannot be read."""
+        ...
+
+
+def digest_of_bytes(data: bytes) -> str:
+    """sha256 of a file, as hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def set_hash(digests: Iterable[str]) -> str:
+    """The hash of a set: sha256 over its images' digests in sorted order; names and order do not matter."""
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()

@@ -1,0 +1,34 @@
+"""A folder as an image set: the images below it by the sorted order of their paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.imagesets.base import ImageSetError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".ppm"})
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """`names[i]` is the path of image i relative to the folder `location`."""
+
+    location: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def scan(cls, folder: str | Path) -> "FolderImages":
+        """All images below `folder`, by suffix; hidden files are left out. Raises ImageSetError."""
+        root = Path(folder).expanduser().resolve()
+        if not root.is_dir():
+            raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
+        found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+        if not names:
+            raise ImageSetError(f"images {str(folder)!r}: holds none; files must end in {', '.join(sorted(SUFFIXES))}")
+        return cls(str(root), tuple(names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, image: int) -> bytes:
+        return (Path(self.location) / self.names[image]).read_bytes()
