@@ -51,7 +51,8 @@ class ResidualSummer:
         value, index = (one.flatten() for one in (encoded.codes.value, encoded.codes.index))
         kept = encoded.codes.value.shape[-1]
         patch = torch.arange(len(z), device=z.device).repeat_interleave(kept)
-        codes = torch.sparse_coo_tensor(torch.stack([index, patch]), value, (self._size, len(z)), check_invariants=False)
+        shape = self._size, len(z)
+        codes = torch.sparse_coo_tensor(torch.stack([index, patch]), value, shape, check_invariants=False)
         self._weighted = self._weighted.to(z) + torch.sparse.mm(codes, z)
         self._mass = self._mass.to(z) + z.new_zeros(self._size).index_add_(0, index, value)
         self._residual = self._residual.to(z) + z.sum(0)

@@ -61,13 +61,15 @@ def test_the_identity_of_a_hub_repository_is_its_commit(tmp_path, monkeypatch):
     commits = {"owner/one": tmp_path / "abc", "owner/two": tmp_path / "def"}
     asked = []
 
-    def snapshot(name, *, local_files_only):
+    def snapshot(name, *, revision, local_files_only):
         asked.append(local_files_only)
-        return str(commits[name])
+        return str(commits[name if revision is None else f"{name}@{revision}"])
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     one, two = weights_digest("owner/one"), weights_digest("owner/two")
     assert one != two
+    commits["owner/one@v1"] = tmp_path / "123"
+    assert weights_digest("owner/one", "v1") not in (one, two)
     commits["owner/one"] = tmp_path / "def"
     assert weights_digest("owner/one") not in (one, two)
     assert all(asked)
