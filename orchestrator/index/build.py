@@ -12,6 +12,7 @@ from orchestrator.deps import Deps
 from orchestrator.index.plan import MERGE, IndexPlan
 from orchestrator.index.reader import IndexRecord, publish
 from orchestrator.index.shard import Shard, ShardBuilder
+from orchestrator.index.sums import SumCollector
 from orchestrator.index.topk import TopTable, merged
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
 from orchestrator.remote import Calls, Fault
@@ -45,6 +46,7 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
         "models": plan.models,
         "top_k": plan.top_k,
         "reduce": plan.reduce,
+        "residuals": plan.residuals,
         "digests": builder.digests,
         "reference": [image - ids.start for image in plan.reference if image in ids],
     }
@@ -58,7 +60,7 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
 
 def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
     start = time.monotonic()
-    whole = _Whole(plan.top_k)
+    whole = _Whole(plan)
     for item in plan.items():
         whole.add(_load(plan, item, deps), plan.shard(item).start)
     if not any(whole.digests):
@@ -69,6 +71,7 @@ def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
         set_hash=set_hash(digest for digest in whole.digests if digest),
         unreadable=[(image, paths[image], fault) for image, fault in enumerate(whole.faults) if fault],
         arrays=deps.store.put(ARRAYS.encode(whole.arrays())),
+        residuals="" if whole.sums is None else deps.store.put(ARRAYS.encode(whole.sums.directions())),
     )
     publish(deps.store, record)
     context.stage(MERGE, time.monotonic() - start)
@@ -78,13 +81,14 @@ def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
 class _Whole:
     """Shards put together one by one, in the order of their images."""
 
-    def __init__(self, k: int) -> None:
-        self._k = k
+    def __init__(self, plan: IndexPlan) -> None:
+        self._k = plan.top_k
         self._table = TopTable.empty()
         self._reference: list[npt.NDArray[np.float32]] = []
         self._reference_images: list[npt.NDArray[np.int64]] = []
         self.digests: list[str] = []
         self.faults: list[str] = []
+        self.sums = SumCollector(plan.dict_size, plan.activation_dim) if plan.residuals else None
 
     def add(self, shard: Shard, first: int) -> None:
         ids = np.arange(first, first + len(shard.digests))
@@ -93,6 +97,8 @@ class _Whole:
         self._reference_images.append(ids[shard.reference_images])
         self.digests += shard.digests
         self.faults += shard.faults
+        if self.sums is not None and shard.sums is not None:
+            self.sums.add(shard.sums)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What `Index` reads; an image without a digest has a row of zeros."""

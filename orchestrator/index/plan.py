@@ -30,6 +30,7 @@ class ImageSettings(ProfileSection):
     batch: int = Field(16, ge=1, le=256, description="images per call of the sae service")
     reduce: Reduce = Field("mean", description="patches to image score (METHOD §4)")
     seed: int = Field(0, ge=0, description="draws the reference sample")
+    residuals: bool = Field(True, description="sum residuals by feature in the same pass: directions of activations")
 
 
 class IndexPlanError(ValueError):
@@ -52,6 +53,8 @@ class IndexPlan(BaseModel):
     reference: tuple[int, ...]
     seed: int
     dict_size: int
+    activation_dim: int = 0  # 0 and no residuals: indexes of before the sums
+    residuals: bool = False
     grid: str
     layer: int
     subject_digest: str
@@ -91,6 +94,8 @@ def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: Artifac
         reference=tuple(sorted(int(image) for image in sample)),
         seed=settings.seed,
         dict_size=facts.dict_size,
+        activation_dim=facts.activation_dim,
+        residuals=settings.residuals,
         grid=facts.grid,
         layer=facts.layer,
         subject_digest=facts.subject_digest,

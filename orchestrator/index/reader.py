@@ -30,15 +30,26 @@ class IndexRecord(BaseModel):
     set_hash: str
     unreadable: tuple[tuple[int, str, str], ...]  # image, path, reason
     arrays: str
+    residuals: str = ""  # the artifact with the directions made of activations; "": none were summed
 
     @classmethod
     def make(
-        cls, plan: IndexPlan, *, set_hash: str, unreadable: Sequence[tuple[int, str, str]], arrays: str
+        cls, plan: IndexPlan, *, set_hash: str, unreadable: Sequence[tuple[int, str, str]], arrays: str, residuals: str
     ) -> IndexRecord:
         """A record with its id."""
-        content = {"plan": plan.model_dump(mode="json"), "set_hash": set_hash, "arrays": arrays}
+        content = {
+            "plan": plan.model_dump(mode="json"),
+            "set_hash": set_hash,
+            "arrays": arrays,
+            "residuals": residuals,
+        }
         return cls(
-            id=digest_of(content)[:16], plan=plan, set_hash=set_hash, unreadable=tuple(unreadable), arrays=arrays
+            id=digest_of(content)[:16],
+            plan=plan,
+            set_hash=set_hash,
+            unreadable=tuple(unreadable),
+            arrays=arrays,
+            residuals=residuals,
         )
 
     @property
@@ -86,6 +97,11 @@ class Index:
         return dict(ARRAYS.decode(self._store.get(self.record.arrays)))
 
     @cached_property
+    def _residuals(self) -> dict[str, npt.NDArray[Any]] | None:
+        address = self.record.residuals
+        return dict(ARRAYS.decode(self._store.get(address))) if address else None
+
+    @cached_property
     def _table(self) -> TopTable:
         return TopTable.from_arrays(self._arrays)
 
@@ -110,6 +126,20 @@ class Index:
     def reference_images(self) -> npt.NDArray[np.int64]:
         """Image ids of the reference sample [r]."""
         return self._arrays["reference_images"]
+
+    @property
+    def mean_residual_norm(self) -> float | None:
+        """E‖z‖ over the patches of the set, in residual units; None if the index has no sums of residuals."""
+        return None if self._residuals is None else float(self._residuals["mean_residual_norm"][0])
+
+    def residual_direction(self, feature: int) -> npt.NDArray[np.float32] | None:
+        """Unit vector float32 [d] from the set's mean residual to the mean weighted by the feature's activations,
+        Σ f_i(p) z(p) / Σ f_i(p) − mean z. None if the index has no sums, or the feature never fired (or fires
+        everywhere alike)."""
+        if self._residuals is None:
+            return None
+        direction: npt.NDArray[np.float32] = self._residuals["residual_direction"][feature]
+        return direction if direction.any() else None
 
     def top(self, feature: int, k: int) -> list[TopImage]:
         """The at most k images with the highest S > 0, best first. Raises ValueError for k above the index's own."""

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.index.plan import IndexPlan
+from orchestrator.index.sums import ShardSums, SumCollector
 from orchestrator.index.topk import TopCollector, TopTable
 from orchestrator.remote import Calls, RefusedInput
 from services.imagesets import ImageSet, digest_of_bytes
-from services.sae.spec import INDEX, SCORE, IndexQuery, ScoreRow
+from services.sae.spec import INDEX, SCORE, IndexHits, IndexQuery, ScoreRow
 
 Answer = TypeVar("Answer")
 _BATCH_BYTES = 16 << 20
@@ -24,7 +25,7 @@ class Shard:
     """What a shard found. Images count from 0 within the shard, so that an unchanged shard is found in the cache.
 
     `digests` [n] are sha256 in hex, "" where `faults` [n] says why an image could not be read; `reference` [r, s] are
-    the scores of `reference_images` [r].
+    the scores of `reference_images` [r]; `sums` are those of the residuals, if the plan wants them.
     """
 
     table: TopTable
@@ -32,15 +33,21 @@ class Shard:
     faults: tuple[str, ...]
     reference_images: npt.NDArray[np.int64]
     reference: npt.NDArray[np.float32]
+    sums: ShardSums | None = None
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For storing."""
-        return self.table.arrays() | {
-            "digests": np.array(self.digests, np.str_),
-            "faults": np.array(self.faults, np.str_),
-            "reference_images": self.reference_images,
-            "reference": self.reference,
-        }
+        sums = {} if self.sums is None else self.sums.arrays()
+        return (
+            self.table.arrays()
+            | {
+                "digests": np.array(self.digests, np.str_),
+                "faults": np.array(self.faults, np.str_),
+                "reference_images": self.reference_images,
+                "reference": self.reference,
+            }
+            | sums
+        )
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Shard:
@@ -51,11 +58,12 @@ class Shard:
             tuple(map(str, arrays["faults"])),
             arrays["reference_images"],
             arrays["reference"],
+            ShardSums.from_arrays(arrays),
         )
 
 
 class ShardBuilder:
-    """Streams a shard's images in rising ids; memory O(s·k) and one batch of images."""
+    """Streams a shard's images in rising ids; memory O(s·k), one batch of images, and s·d with residuals."""
 
     def __init__(self, plan: IndexPlan, images: ImageSet, ids: range, calls: Calls) -> None:
         self._plan, self._images, self._ids, self._calls = plan, images, ids, calls
@@ -71,22 +79,27 @@ class ShardBuilder:
 
     def build(self) -> Shard:
         """The best images and the reference scores. Raises what `Calls.infer` raises, but for refused images."""
-        table = self._best()
+        table, sums = self._best()
         images, scores = self._reference()
         digests = tuple("" if fault else digest for digest, fault in zip(self.digests, self.faults, strict=True))
-        return Shard(table, digests, tuple(self.faults), images, scores)
+        return Shard(table, digests, tuple(self.faults), images, scores, sums)
 
-    def _best(self) -> TopTable:
-        best = TopCollector(self._plan.dict_size, self._plan.top_k)
+    def _best(self) -> tuple[TopTable, ShardSums | None]:
+        plan = self._plan
+        best = TopCollector(plan.dict_size, plan.top_k)
+        sums = SumCollector(plan.dict_size, plan.activation_dim) if plan.residuals else None
+        parameters = {"reduce": plan.reduce, "residuals": "yes" if plan.residuals else "no"}
 
-        def ask(images: Sequence[bytes]) -> TopTable:
+        def ask(images: Sequence[bytes]) -> IndexHits:
             query = IndexQuery(tuple(images), best.thresholds())
-            (hits,) = self._calls.infer("sae", INDEX, [query], {"reduce": self._plan.reduce})
-            return TopTable.from_arrays(vars(hits))
+            (hits,) = self._calls.infer("sae", INDEX, [query], parameters)
+            return hits
 
         for ids, hits in self._accepted(range(len(self._ids)), ask):
-            best.add(hits.renumbered(np.array(ids, np.int64)))
-        return best.table()
+            best.add(TopTable.from_arrays(vars(hits)).renumbered(np.array(ids, np.int64)))
+            if sums is not None:
+                sums.add(hits)
+        return best.table(), None if sums is None else sums.sums()
 
     def _reference(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         wanted = [local for local, image in enumerate(self._ids) if image in set(self._plan.reference)]
