@@ -110,9 +110,9 @@ def test_boxes_of_the_last_column_learn():
     logits.grad = None
     loss = detector.logit_loss(logits, wanted, weights)
     loss.backward()
-    assert logits.grad[0, 0, 0] == 1
-    gaps = torch.tensor([9.2 - np.log(9), 0.1, -2 - np.log(1 / 9), -2 - np.log(1 / 9)]).abs()
-    assert loss.item() == pytest.approx(sum(g - 0.5 if g > 1 else g * g / 2 for g in gaps.tolist()), rel=1e-5)
+    gaps = torch.tensor([9.2 - np.log(9), 0.1, -2 - np.log(1 / 9), -2 - np.log(1 / 9)])
+    assert logits.grad[0, 0].tolist() == pytest.approx((2 * gaps).tolist(), rel=1e-5)  # the further off, the harder
+    assert loss.item() == pytest.approx(gaps.square().sum().item(), rel=1e-5)
 
 
 def test_focal_loss():
