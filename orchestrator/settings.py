@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +17,7 @@ class OrchestratorSettings(BaseSettings):
 
     profile: str = Field(default="microworld", description="name of a profile, or a path to a .toml file")
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="state of the jobs and the queue")
+    redis_password_file: Path | None = Field(default=None, description="holds the password, which the URL then lacks")
     key_prefix: str = Field(
         default="steerscope:", description="before every key, so that deployments can share a Redis"
     )
@@ -63,6 +66,24 @@ class OrchestratorSettings(BaseSettings):
     clip: str = "dns:///127.0.0.1:8005"
     oracle_generator: str | None = None
     oracle_segmenter: str | None = None
+
+    def redis_with_password(self) -> str:
+        """`redis_url` with the password in it, for clients; never for logs. Raises ValueError if it cannot be read."""
+        if self.redis_password_file is None:
+            return self.redis_url
+        try:
+            password = self.redis_password_file.read_text("utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"redis_password_file: {error}; give a file with one line") from error
+        parts = urlsplit(self.redis_url)
+        place = parts.netloc.rpartition("@")[2]
+        user, secret = quote(parts.username or ""), quote(password, safe="")
+        return parts._replace(netloc=f"{user}:{secret}@{place}").geturl()
+
+    def redis_place(self) -> str:
+        """Host, port and number of the database, without a password, for logs."""
+        parts = urlsplit(self.redis_url)
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @model_validator(mode="after")
     def _renewal_fits_the_lease(self) -> Self:

@@ -41,7 +41,7 @@ class ApiServer:
     def __init__(self, settings: OrchestratorSettings, backend: Backend) -> None:
         self._settings = settings
         patience = min(settings.redis_retry_seconds, _REDIS_RETRY_SECONDS)
-        self._database = Database(settings.redis_url, settings.key_prefix, patience)
+        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience)
         self._servicer = Servicer(settings, self._database, backend)
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")

@@ -65,7 +65,7 @@ class Database:
     @classmethod
     def connect(cls, settings: OrchestratorSettings) -> Self:
         """The database that the settings name; nothing is called yet."""
-        return cls(settings.redis_url, settings.key_prefix, settings.redis_retry_seconds)
+        return cls(settings.redis_with_password(), settings.key_prefix, settings.redis_retry_seconds)
 
     def run(self, script: str, *arguments: Argument) -> Any:
         """The answer of one transition; texts come as bytes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from orchestrator.local.health import is_serving
+from services.serving.probe import is_serving
 from orchestrator.local.process import Process
 from orchestrator.local.stack import Part, Stack
 

@@ -16,7 +16,7 @@ _VISIBILITY_SECONDS = 3600
 
 def make_app(settings: OrchestratorSettings) -> Celery:
     """An app without tasks, enough to publish; `tasks.register` adds them in a worker."""
-    app = Celery("steerscope", broker=settings.redis_url, set_as_current=False)
+    app = Celery("steerscope", broker=settings.redis_with_password(), set_as_current=False)
     app.conf.update(_configuration(settings))
     return app
 

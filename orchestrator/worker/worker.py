@@ -71,7 +71,7 @@ class Worker:
         self._watchdog.start()
         for chore in self._chores:
             chore.start()
-        log.info("working on %s with %d threads", self._settings.redis_url, self._settings.worker_concurrency)
+        log.info("working on %s with %d threads", self._settings.redis_place(), self._settings.worker_concurrency)
         celery.start()
         for chore in self._chores:
             chore.stop()

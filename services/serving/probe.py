@@ -1,0 +1,22 @@
+"""`python -m services.serving.probe HOST:PORT`: exit status 0 if a gRPC server there says SERVING. For health checks."""
+
+import sys
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_SECONDS = 3.0
+
+
+def is_serving(address: str, timeout: float = _SECONDS) -> bool:
+    """Whether the server at `address` says SERVING (`grpc.health.v1`) within `timeout` seconds."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(not is_serving(sys.argv[1]))
