@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,8 +13,11 @@ from protos.v1.jobs_pb2 import JobSpec
 _REMEDY = "give exactly one of feature_ids, feature_range, feature_sample, all_features"
 
 
-def choose_features(spec: JobSpec, alive: npt.NDArray[np.bool_]) -> tuple[int, ...]:
-    """The feature ids of a spec, rising and without doubles; `alive` is bool [s]. Raises PlanError."""
+def choose_features(spec: JobSpec, alive: npt.NDArray[np.bool_], validation: Collection[int] = ()) -> tuple[int, ...]:
+    """The feature ids of a spec, rising and without doubles; `alive` is bool [s]. Raises PlanError.
+
+    All features and samples leave those of `validation` out; who lists them gets them.
+    """
     given = [
         name
         for name, present in (
@@ -25,7 +30,8 @@ def choose_features(spec: JobSpec, alive: npt.NDArray[np.bool_]) -> tuple[int, .
     ]
     if len(given) != 1:
         raise PlanError("features", f"{len(given)} ways to choose them are given", _REMEDY)
-    features = _chosen(spec, given[0], np.flatnonzero(alive), len(alive))
+    living = np.flatnonzero(alive)
+    features = _chosen(spec, given[0], living[~np.isin(living, list(validation))], len(alive))
     if not features:
         raise PlanError(given[0], "chooses no feature", "widen it")
     return features

@@ -1,4 +1,4 @@
-"""The profile's [jobs]: what a job computes where its JobSpec says nothing."""
+"""The profile's [jobs], what a job computes where its JobSpec says nothing, and [validation], where α was chosen."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
 from orchestrator.pipeline.prompts import PAPER_PROMPTS
-from orchestrator.pipeline.render import Blank, Interpolation
+from orchestrator.pipeline.render import Blank, Interpolation, Tint
 from orchestrator.pipeline.variants import METHODS
 from orchestrator.profile import ProfileSection
 
+Protocol = Literal["clean", "released"]
 SCORES = ("iou", "clip", "synthetic_activation", "auroc", "oracle_iou", "oracle_auroc")
 # score → the service it needs beside the sae
 SCORE_SERVICES = {
@@ -35,9 +36,14 @@ class SteeringSettings(BaseModel):
     positions: Literal["all", "active"] = "all"
     blank: Blank = "white"
 
-    def raw_alpha(self, mean_residual_norm: float) -> float:
-        """α in raw residual units."""
-        return self.alpha * (mean_residual_norm if self.unit == "norm" else 1.0)
+    def raw_alpha(self, mean_residual_norm: float | None, alpha: float | None = None) -> float:
+        """α (another one, if given) in raw residual units. Raises ValueError under `norm` without the norm."""
+        chosen = self.alpha if alpha is None else alpha
+        if self.unit == "raw":
+            return chosen
+        if mean_residual_norm is None:
+            raise ValueError("alpha is in multiples of a mean residual norm that is not known")
+        return chosen * mean_residual_norm
 
 
 class JobDefaults(ProfileSection):
@@ -45,6 +51,7 @@ class JobDefaults(ProfileSection):
 
     model_config = SettingsConfigDict(env_prefix="STEERSCOPE_JOBS_")
 
+    protocol: Protocol = "clean"
     variants: tuple[str, ...] = tuple(METHODS)
     scores: tuple[str, ...] = SCORES[:4]
     steering: SteeringSettings = SteeringSettings(alpha=2.0)
@@ -58,6 +65,23 @@ class JobDefaults(ProfileSection):
     max_new_tokens: int = Field(100, ge=1, le=1024)
     segmenter_boxes: Literal["union", "first"] = "union"
     prompts: str = Field(PAPER_PROMPTS, description="folder or package: location of steering, masks and heatmaps.txt")
-    heatmap_strength: float = Field(0.6, gt=0, le=1, description="the green's share where a map is highest")
+    heatmap_strength: float = Field(0.6, gt=0, le=1, description="the tint's share where a map is highest")
+    heatmap_tint: Tint = "green"
     heatmap_interpolation: Interpolation = "bicubic"
     max_side: int = Field(1024, ge=32, le=4096, description="longest side of a rendered picture")
+
+
+class ValidationSettings(ProfileSection):
+    """The features on which α was chosen, and the SAE that they are of (its `sae.features` version; "" is any).
+
+    A list made with another SAE says nothing about the features of this one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STEERSCOPE_VALIDATION_")
+
+    features: tuple[int, ...] = ()
+    sae: str = ""
+
+    def fits(self, sae: str) -> bool:
+        """Whether the list is of the served SAE."""
+        return not self.features or self.sae in ("", sae)

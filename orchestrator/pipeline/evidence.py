@@ -65,10 +65,11 @@ class Evidence:
         seeds = [image_seed(self._plan.seed, self._target.key, text, n) for n in range(self._plan.generated_images)]
 
         def ask() -> list[str]:
-            images = self._calls.infer(service, GENERATE, [GenerateRow(prompt, seed) for seed in seeds])
+            rows = [GenerateRow(prompt, seed) for seed in seeds]
+            images = self._calls.infer(service, GENERATE, rows, self._plan.generator)
             return [self._store.put(to_png(pixels_of(image.image)), ".png") for image in images]
 
-        inputs = {**self._model(f"{service}.generate"), "prompt": prompt, "seeds": seeds}
+        inputs = {**self._model(f"{service}.generate"), "prompt": prompt, "seeds": seeds, **self._plan.generator}
         return tuple(self._cache.cached("generate", inputs, JSON, ask)), tuple(seeds)
 
     def activations(self, addresses: Sequence[str]) -> tuple[float, ...]:

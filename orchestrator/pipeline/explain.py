@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.pipeline.cleanup import clean
+from orchestrator.pipeline.directions import NoDirectionError, direction_of
 from orchestrator.pipeline.outcomes import Told, VariantOutcome
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.render import blank_image, heatmap, masked
-from orchestrator.pipeline.target import Direction, Shot, Target, permuted_direction, random_direction
-from orchestrator.pipeline.variants import VARIANTS, VariantKind
+from orchestrator.pipeline.target import Shot, Target
+from orchestrator.pipeline.variants import Variant, VariantKind
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import JSON, StageCache
 from services.serving.images import to_ppm
@@ -30,38 +32,51 @@ class Explainer:
         self, plan: ExplainPlan, target: Target, given: Mapping[str, str | None], calls: Calls, cache: StageCache
     ) -> None:
         self._plan, self._target, self._given, self._calls, self._cache = plan, target, given, calls, cache
+        self._made = plan.made()
 
     def prepare(self) -> None:
         """Render what the plan's variants look at, once for all of them; before the threads."""
-        for name in self._plan.variants:
-            kind = VARIANTS.get(name)
-            if kind is not None and kind.pictures != "blank":
-                self._rendered(kind)
+        for variant in self._made.values():
+            if variant.kind.pictures != "blank":
+                self._rendered(variant.kind)
 
     def explain(self, variant: str) -> Told:
         """One explanation. Raises TransientError or CancelledItem; every other fault is its outcome."""
         if variant in self._given:
             return self._given_text(variant, self._given[variant])
-        kind = VARIANTS[variant]
-        if kind.pictures != "blank" and self._target.feature is None:
-            return Told(variant, VariantOutcome.NO_FEATURE, "a raw direction has no top images")
-        if kind.pictures != "blank" and not self._target.explain:
-            return Told(variant, VariantOutcome.TOO_FEW_IMAGES, "no image of the explain set has S > 0")
-        try:
-            return self._told(variant, self._answer(self._row(kind)), self._note(kind))
-        except Fault as error:
-            return Told(variant, VariantOutcome.FAILED, str(error))
+        told = self._explained(variant, self._made[variant])
+        missing = told.outcome in (VariantOutcome.EMPTY, VariantOutcome.TOO_FEW_IMAGES)
+        return self._filled(told) if missing and self._plan.filler else told
 
-    def _row(self, kind: VariantKind) -> ExplainRow:
+    def _explained(self, name: str, variant: Variant) -> Told:
+        kind = variant.kind
+        if kind.pictures != "blank" and self._target.feature is None:
+            return Told(name, VariantOutcome.NO_FEATURE, "a raw direction has no top images")
+        if kind.pictures != "blank" and not self._target.explain:
+            return Told(name, VariantOutcome.TOO_FEW_IMAGES, "no image of the explain set has S > 0")
+        try:
+            return self._told(name, self._answer(self._row(variant)), self._note(kind))
+        except NoDirectionError as error:
+            return Told(name, error.outcome, str(error))
+        except Fault as error:
+            return Told(name, VariantOutcome.FAILED, str(error))
+
+    def _filled(self, told: Told) -> Told:
+        """The filler in place of a missing explanation, marked as such; the reason keeps what was missing."""
+        why = f"{told.outcome} ({told.reason})" if told.reason else str(told.outcome)
+        reason = f"{self._plan.filler!r} stands for a missing explanation: {why}"
+        return replace(told, outcome=VariantOutcome.REPLACED, reason=reason, text=self._plan.filler)
+
+    def _row(self, variant: Variant) -> ExplainRow:
+        kind = variant.kind
         settings = self._plan.informed if kind.informed else self._plan.steering
-        steered = kind.direction != "none"
-        active = steered and kind.informed and settings.positions == "active"
+        active = kind.informed and settings.positions == "active"
         return ExplainRow(
             prompt=self._plan.prompts.text(kind.prompt),
             images=self._pictures(kind),
-            direction=self._direction(kind),
-            alpha=settings.raw_alpha(self._plan.mean_residual_norm) if steered else None,
-            mode=settings.mode if steered else None,
+            direction=direction_of(kind.direction, self._target, self._plan, self._calls),
+            alpha=settings.raw_alpha(self._plan.mean_residual_norm, variant.alpha) if kind.steered else None,
+            mode=settings.mode if kind.steered else None,
             positions=self._active_positions if active else None,
         )
 
@@ -80,21 +95,17 @@ class Explainer:
     @cached_property
     def _heated(self) -> tuple[bytes, ...]:
         plan, grid = self._plan, self._plan.patch_grid
-        look = plan.heatmap_strength, plan.heatmap_interpolation
+        look = plan.heatmap_strength, plan.heatmap_interpolation, plan.heatmap_tint
         return tuple(to_ppm(heatmap(shot.pixels, shot.map, grid, *look)) for shot in self._target.explain)
 
     @cached_property
     def _active_positions(self) -> npt.NDArray[np.bool_]:
-        return np.stack([shot.map > 0 for shot in self._target.explain])
-
-    def _direction(self, kind: VariantKind) -> Direction | None:
-        if kind.direction == "none":
-            return None
-        if kind.direction == "random":
-            return random_direction(self._target, self._plan.seed)
-        if kind.direction == "permuted":
-            return permuted_direction(self._target, self._plan, self._calls)
-        return self._target.direction
+        active = np.stack([shot.map > 0 for shot in self._target.explain])
+        if not self._plan.cls_off_by_one:
+            return active
+        late = np.zeros_like(active)  # patch p is token p + 1: the mask read as tokens steers what lies before
+        late[:, :-1] = active[:, 1:]
+        return late
 
     def _answer(self, row: ExplainRow) -> Mapping[str, Any]:
         """The model's answer, looked up by everything that it depends on."""

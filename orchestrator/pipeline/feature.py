@@ -19,7 +19,15 @@ from orchestrator.pipeline.parallel import Clock, in_parallel
 from orchestrator.pipeline.plan import ExplainPlan, read_plan
 from orchestrator.pipeline.results import count_outcomes, feature_result, save_result, variant_result
 from orchestrator.pipeline.scoring import Scorer, without_text
-from orchestrator.pipeline.target import RawDirection, Shot, Target, feature_target, raw_target, shots
+from orchestrator.pipeline.target import (
+    RawDirection,
+    Shot,
+    Target,
+    feature_target,
+    raw_target,
+    shots,
+    with_residual,
+)
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import JSON
 from protos.v1.results_pb2 import FeatureResult, VariantResult
@@ -75,7 +83,7 @@ def _target(plan: ExplainPlan, target: int | RawDirection, deps: Deps, calls: Ca
         with clock.time("images"):
             if found.alive:
                 explain, test = (_shots(name, target, plan, deps) for name in (plan.explain_index, plan.test_index))
-                found = replace(found, explain=explain, test=test)
+                found = _steerable(replace(found, explain=explain, test=test), target, plan, deps)
     except (Fault, ImageSetError, LookupError) as error:  # without these nothing can be said of the feature
         raise PermanentError(str(error)) from error
     clock.report("features", "images")
@@ -84,6 +92,14 @@ def _target(plan: ExplainPlan, target: int | RawDirection, deps: Deps, calls: Ca
 
 def _shots(index: str | None, feature: int, plan: ExplainPlan, deps: Deps) -> tuple[Shot, ...]:
     return shots(deps.indexes.get(index), feature, plan) if index else ()
+
+
+def _steerable(found: Target, feature: int, plan: ExplainPlan, deps: Deps) -> Target:
+    """With the mean residual, where a variant is steered with it."""
+    wanted = any(variant.kind.direction == "residual" for variant in plan.made().values())
+    if not wanted or plan.explain_index is None:
+        return found
+    return with_residual(found, deps.indexes.get(plan.explain_index), feature)
 
 
 def _dead(plan: ExplainPlan, target: Target, clock: Clock) -> FeatureResult:
@@ -126,7 +142,7 @@ def _scored(
         missing = Scored(ScoreOutcome.NO_FEATURE, reason="a raw direction has no activations to score with")
         return [variant_result(one, dict.fromkeys(plan.scores, missing), {}) for one in told]
     evidence = Evidence(plan, target, calls, deps.cache, deps.store)
-    texts = list(dict.fromkeys(one.text for one in told if one.outcome is VariantOutcome.OK))
+    texts = list(dict.fromkeys(one.text for one in told if one.has_text))
     pieces = gather(plan.scores, texts, bool(target.test), evidence, clock)
     clock.report(*STAGES)
     with clock.time("score"):
@@ -152,7 +168,7 @@ def _results(plan: ExplainPlan, told: list[Told], pieces: Pieces, scorer: Scorer
         variant_result(
             one,
             {name: scorer.score(name, one) for name in plan.scores},
-            pieces.generated(one.text) if one.outcome is VariantOutcome.OK else {},
+            pieces.generated(one.text) if one.has_text else {},
         )
         for one in told
     ]

@@ -17,7 +17,9 @@ class VariantOutcome(StrEnum):
     DEAD = "dead"  # the feature never fires
     TOO_FEW_IMAGES = "too_few_images"  # no image of the explain set has S > 0
     NO_FEATURE = "no_feature"  # a raw direction has no maps, and so no top images
+    NO_DIRECTION = "no_direction"  # nothing to steer with: the index has no residual sums, or no such direction
     NOT_GIVEN = "not_given"  # the job's texts have none for this feature
+    REPLACED = "replaced"  # there was none; the protocol's filler stands for it, and is scored
     FAILED = "failed"
 
 
@@ -46,6 +48,11 @@ class Told:
     tokens: int = 0
     logprob: float | None = None
     truncated: bool = False
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is something to score."""
+        return self.outcome in (VariantOutcome.OK, VariantOutcome.REPLACED)
 
     def to_proto(self) -> VariantResult:
         """Without scores."""

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.pipeline.defaults import SteeringSettings
+from orchestrator.pipeline.defaults import Protocol, SteeringSettings
 from orchestrator.pipeline.grid import Grid
 from orchestrator.pipeline.prompts import Prompts
-from orchestrator.pipeline.render import Interpolation
+from orchestrator.pipeline.render import Interpolation, Tint
+from orchestrator.pipeline.variants import Variant
 
 
 class PlanError(ValueError):
@@ -27,6 +28,8 @@ class ExplainPlan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     features: tuple[int, ...] = Field(default=(), exclude=True)
+    validation: tuple[int, ...]  # features on which α was chosen
+    protocol: Protocol
     variants: tuple[str, ...]
     scores: tuple[str, ...]
     texts: dict[str, str]  # variant → artifact with its given texts, JSON {feature: text}
@@ -40,13 +43,17 @@ class ExplainPlan(BaseModel):
     sets: dict[str, str]  # explain, test → hash of the set
     reduce: Literal["mean", "max"]
     generated_images: int
+    generator: dict[str, int | float]  # parameters of its requests; what is left out is the service's own setting
     prompt_prefix: str
+    filler: str  # scored in place of a missing explanation; empty: nothing is
     segmenter_boxes: Literal["union", "first"]
     heatmap_strength: float
     heatmap_interpolation: Interpolation
+    heatmap_tint: Tint
+    cls_off_by_one: bool
     max_side: int
     seed: int
-    mean_residual_norm: float
+    mean_residual_norm: float | None  # None: not known, and no α is in its multiples
     grid: str
     layer: int
     dict_size: int
@@ -62,6 +69,10 @@ class ExplainPlan(BaseModel):
     def patch_grid(self) -> Grid:
         return Grid.parse(self.grid)
 
+    def made(self) -> dict[str, Variant]:
+        """The variants that the explainer makes, by name: all but the given texts."""
+        return {name: Variant.parse(name) for name in self.variants if name not in self.texts}
+
     def check_feature(self, feature: int) -> None:
         """Raise PlanError unless the SAE has this feature."""
         if not 0 <= feature < self.dict_size:
@@ -69,20 +80,42 @@ class ExplainPlan(BaseModel):
 
     def settings(self) -> dict[str, str]:
         """The choices that travel with every result."""
-        plain = ("top_k", "generated_images", "prompt_prefix", "max_new_tokens", "segmenter_boxes", "reduce", "layer")
+        plain = (
+            "protocol",
+            "top_k",
+            "generated_images",
+            "prompt_prefix",
+            "max_new_tokens",
+            "segmenter_boxes",
+            "reduce",
+            "layer",
+            "heatmap_strength",
+            "heatmap_interpolation",
+            "heatmap_tint",
+        )
         steered = {
             f"{name}.{key}": str(value)
             for name, given in (("steering", self.steering), ("informed", self.informed))
             for key, value in given.model_dump().items()
         }
+        norm = self.mean_residual_norm
         return {
             **{name: str(getattr(self, name)) for name in plain},
             **steered,
-            "heatmap_strength": str(self.heatmap_strength),
-            "heatmap_interpolation": self.heatmap_interpolation,
-            "mean_residual_norm": repr(self.mean_residual_norm),
+            **(self._released() if self.protocol == "released" else {}),
+            "mean_residual_norm": "" if norm is None else repr(norm),
             "explain_index": self.explain_index or "",
             "test_index": self.test_index or "",
+        }
+
+    def _released(self) -> dict[str, str]:
+        """What a reader must know of a job that followed the released code."""
+        same = self.explain_index is not None and self.explain_index == self.test_index
+        return {
+            "scored_on": "the images that were explained" if same else "the test set; its overlap was not checked",
+            "filler": self.filler,
+            "cls_off_by_one": str(self.cls_off_by_one),
+            **{f"generator.{name}": str(value) for name, value in self.generator.items()},
         }
 
 

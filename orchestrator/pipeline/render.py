@@ -1,7 +1,8 @@
-"""Pictures made for the explainer and for CLIP: blank images, masked images, green heatmaps (METHOD §4, §5)."""
+"""Pictures made for the explainer and for CLIP: blank images, masked images, heatmaps (METHOD §4, §5)."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ Pixels = npt.NDArray[np.uint8]
 FloatMap = npt.NDArray[np.float32]
 Blank = Literal["white", "gray", "black", "noise"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
+Tint = Literal["green", "viridis"]
 
 BLANK_SIDE = 64  # a constant image stays constant when the subject resizes it
 NOISE_SIDE = 224
@@ -47,14 +49,35 @@ def masked(pixels: Pixels, activation: FloatMap, grid: Grid) -> Pixels:
     return np.where(visible[..., None], pixels, np.uint8(0)).astype(np.uint8)
 
 
-def heatmap(pixels: Pixels, activation: FloatMap, grid: Grid, strength: float, interpolation: Interpolation) -> Pixels:
-    """The picture under a green highlight: (1 − s·a)·pixel + s·a·green, a = min–max of f, upsampled. activation [p].
+def heatmap(
+    pixels: Pixels,
+    activation: FloatMap,
+    grid: Grid,
+    strength: float,
+    interpolation: Interpolation,
+    tint: Tint = "green",
+) -> Pixels:
+    """The picture under a highlight of its activations, a = min–max of f, upsampled. activation [p].
 
-    `strength` s is the green's share where the activation is highest.
+    `green`: (1 − s·a)·pixel + s·a·green, so that `strength` s is the green's share where the activation is highest.
+    `viridis`: (1 − s)·pixel + s·viridis(a), tinted all over (the released code's).
     """
     height, width = pixels.shape[:2]
-    share = strength * upsample(min_max(activation), grid, height, width, interpolation)[..., None]
-    return np.asarray(np.rint(pixels * (1 - share) + _GREEN * share), np.uint8)
+    warm = upsample(min_max(activation), grid, height, width, interpolation)
+    if tint == "viridis":
+        tinted = pixels * (1 - strength) + _viridis()[np.rint(warm * 255).astype(np.intp)] * strength
+    else:
+        share = strength * warm[..., None]
+        tinted = pixels * (1 - share) + _GREEN * share
+    return np.asarray(np.rint(tinted), np.uint8)
+
+
+@cache
+def _viridis() -> FloatMap:
+    """The colour map's 256 colours, 0…255, float32 [256, 3]."""
+    from matplotlib import colormaps  # heavy, and seldom needed
+
+    return np.asarray(colormaps["viridis"](np.arange(256), bytes=True)[:, :3], np.float32)
 
 
 def min_max(activation: FloatMap) -> FloatMap:

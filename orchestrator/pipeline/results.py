@@ -39,13 +39,15 @@ def feature_result(
         test_images=[_top_image(shot) for shot in target.test],
         provenance=Provenance(
             models=plan.models,
-            sets=plan.sets,
+            sets=plan.sets | dict(target.sets),
             seed=plan.seed,
             software=plan.software,
             settings=plan.settings(),
         ),
         stage_seconds=seconds,
         outcome=outcome,
+        reason=target.note,
+        validation=target.feature in plan.validation,
     )
 
 

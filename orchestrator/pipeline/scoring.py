@@ -27,7 +27,7 @@ class Scorer:
 
     def score(self, name: str, told: Told) -> Scored:
         """One score (METHOD §6) of one explanation."""
-        if told.outcome is not VariantOutcome.OK:
+        if not told.has_text:
             return without_text(told)
         need = NEEDS[name]
         if need.kind != "generated" and not len(self.masks):

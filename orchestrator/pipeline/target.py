@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,35 +13,42 @@ import numpy.typing as npt
 from orchestrator.index.reader import Index, TopImage
 from orchestrator.pipeline.plan import ExplainPlan, PlanError
 from orchestrator.pipeline.render import Pixels, shrink
-from orchestrator.remote import Calls, Fault
+from orchestrator.remote import Calls
 from orchestrator.store import ARRAYS, StageCache
 from services.sae.spec import FEATURES, FeatureRow
 from services.serving.images import pixels_of
 
 Direction = npt.NDArray[np.float32]
-_CANDIDATES = 32
 
 
 @dataclass(frozen=True)
 class RawDirection:
-    """A direction in the residual stream that is no feature of the SAE; float32 [d]."""
+    """A direction in the residual stream that is no feature of the SAE; float32 [d].
+
+    `note` says what a reader must know of how it was made, `sets` (name → hash) which images it was made of.
+    """
 
     values: Direction
     name: str
+    note: str = ""
+    sets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def check(cls, values: Sequence[float], name: str, plan: ExplainPlan) -> RawDirection:
+    def check(
+        cls, values: Sequence[float] | npt.NDArray[np.floating], name: str, plan: ExplainPlan, origin: str = "values"
+    ) -> RawDirection:
         """Raise PlanError unless it is finite, of the right width and not zero.
 
-        Under α in multiples of the norm it is brought to unit length, as decoder rows are.
+        Under α in multiples of the norm it is brought to unit length, as decoder rows are. `origin` is the field of
+        the request that it comes from.
         """
         direction = np.asarray(values, np.float64)
         if direction.shape != (plan.activation_dim,):
             rule = f"has {direction.size} values, the residual stream {plan.activation_dim}"
-            raise PlanError("direction.values", rule, "give one value per dimension")
+            raise PlanError(f"direction.{origin}", rule, "give one value per dimension")
         length = float(np.linalg.norm(direction))
         if not np.isfinite(length) or length == 0:
-            raise PlanError("direction.values", "must be finite and not all zero", "check where they come from")
+            raise PlanError(f"direction.{origin}", "must be finite and not all zero", "check what it comes from")
         unit = direction / length if plan.steering.unit == "norm" else direction
         return cls(unit.astype(np.float32), name)
 
@@ -70,28 +77,45 @@ class Target:
     alive: bool
     frequency: float
     name: str = ""
+    note: str = ""
+    sets: Mapping[str, str] = field(default_factory=dict)  # of a raw direction: the images that it was made of
+    encoder: Direction | None = None  # the encoder row
+    residual: Direction | None = None  # where the feature fires in the residual stream, unit length
+    no_residual: str = "the plan asked for no residual direction"  # why there is none
     explain: tuple[Shot, ...] = ()
     test: tuple[Shot, ...] = ()
 
 
 def raw_target(raw: RawDirection) -> Target:
     """The target of a raw direction."""
-    key = hashlib.sha256(raw.values.tobytes()).hexdigest()
-    return Target(None, f"direction:{key}", raw.values, alive=True, frequency=0.0, name=raw.name)
+    key = f"direction:{hashlib.sha256(raw.values.tobytes()).hexdigest()}"
+    return Target(None, key, raw.values, alive=True, frequency=0.0, name=raw.name, note=raw.note, sets=raw.sets)
+
+
+def with_residual(target: Target, index: Index, feature: int) -> Target:
+    """The feature with its mean residual, or why it has none."""
+    direction = index.residual_direction(feature)
+    if direction is not None:
+        return replace(target, residual=direction)
+    if index.mean_residual_norm is None:
+        reason = f"index {index.id} has no residual sums; build it again with residuals"
+    else:
+        reason = "the feature fires nowhere in the explain set, or everywhere alike"
+    return replace(target, no_residual=reason)
 
 
 def feature_target(feature: int, plan: ExplainPlan, calls: Calls, cache: StageCache) -> Target:
-    """A feature's direction and liveliness, without images. Raises what `Calls.infer` raises."""
+    """A feature's directions and liveliness, without images. Raises what `Calls.infer` raises."""
 
     def ask() -> dict[str, npt.NDArray[np.generic]]:
         (info,) = calls.infer("sae", FEATURES, [FeatureRow(feature)])
         life = np.array([info.alive, info.frequency], np.float64)
-        return {"direction": info.direction, "life": life}
+        return {"direction": info.direction, "encoder": info.encoder, "life": life}
 
     version = plan.models["sae.features"]
-    stored = cache.cached("feature", {"sae.features": version, "feature": feature}, ARRAYS, ask)
+    stored = cache.cached("feature_rows", {"sae.features": version, "feature": feature}, ARRAYS, ask)
     alive, frequency = stored["life"]
-    return Target(feature, str(feature), stored["direction"], bool(alive), float(frequency))
+    return Target(feature, str(feature), stored["direction"], bool(alive), float(frequency), encoder=stored["encoder"])
 
 
 def shots(index: Index, feature: int, plan: ExplainPlan) -> tuple[Shot, ...]:
@@ -99,24 +123,3 @@ def shots(index: Index, feature: int, plan: ExplainPlan) -> tuple[Shot, ...]:
     patches = plan.patch_grid.patches
     tops = index.top(feature, plan.top_k)
     return tuple(Shot(top, index.read(top), top.map(patches), plan.max_side) for top in tops)
-
-
-def random_direction(target: Target, seed: int) -> Direction:
-    """A random direction of the same norm (the control of METHOD §5)."""
-    drawn = _rng(seed, "random", target.key).normal(size=target.direction.shape)
-    return (drawn * (np.linalg.norm(target.direction) / np.linalg.norm(drawn))).astype(np.float32)
-
-
-def permuted_direction(target: Target, plan: ExplainPlan, calls: Calls) -> Direction:
-    """Another living feature's direction, drawn by the seed. Raises Fault if none is found among the drawn."""
-    drawn = _rng(plan.seed, "permuted", target.key).integers(0, plan.dict_size, _CANDIDATES)
-    others = [int(feature) for feature in dict.fromkeys(drawn.tolist()) if feature != target.feature]
-    for info in calls.infer("sae", FEATURES, [FeatureRow(feature) for feature in others]):
-        if info.alive:
-            return info.direction
-    raise Fault(f"control_permuted: none of {len(others)} drawn features is alive")
-
-
-def _rng(seed: int, purpose: str, key: str) -> np.random.Generator:
-    digest = hashlib.sha256(f"{seed}|{purpose}|{key}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8]))

@@ -15,6 +15,7 @@ from services.clip import spec as clip
 from services.generator import spec as generator
 from services.sae import spec as sae
 from services.segmenter import spec as segmenter
+from services.serving.errors import UnknownModelError
 from services.serving.spec import ModelSpec
 from services.vlm import spec as vlm
 
@@ -27,6 +28,8 @@ MODELS: dict[str, tuple[ModelSpec[Any, Any], ...]] = {
     "oracle_generator": (generator.GENERATE,),
     "oracle_segmenter": (segmenter.SEGMENT,),
 }
+# Served by newer services only: a job that needs one is refused without it, others never notice.
+OPTIONAL = frozenset({"sae.residual"})
 _TIMEOUT = 120.0
 
 
@@ -43,7 +46,7 @@ class ModelFacts:
     layer: int
     dict_size: int
     activation_dim: int
-    mean_residual_norm: float
+    mean_residual_norm: float  # NaN: the service does not know it
     subject_digest: str
     alive: npt.NDArray[np.bool_]
     frequency: npt.NDArray[np.float32]
@@ -55,12 +58,7 @@ class ModelFacts:
 
 def collect(clients: ServiceClients, cache: StageCache) -> ModelFacts:
     """Ask all services. Raises FactsError if explainer and SAE differ in their subject, ServingError if one is down."""
-    versions = {
-        f"{service}.{spec.name}": clients.get(service).version(spec)
-        for service, specs in MODELS.items()
-        if getattr(clients, service) is not None
-        for spec in specs
-    }
+    versions = _versions(clients)
     told, explainer = clients.sae.facts(sae.INDEX), clients.vlm.facts(vlm.EXPLAIN)
     for name in ("subject_digest", "layer", "grid", "activation_dim"):
         if _fact(told, "sae", name) != _fact(explainer, "vlm", name):
@@ -81,6 +79,21 @@ def collect(clients: ServiceClients, cache: StageCache) -> ModelFacts:
         alive=life["alive"],
         frequency=life["frequency"],
     )
+
+
+def _versions(clients: ServiceClients) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for service, specs in MODELS.items():
+        if getattr(clients, service) is None:
+            continue
+        for spec in specs:
+            name = f"{service}.{spec.name}"
+            try:
+                versions[name] = clients.get(service).version(spec)
+            except UnknownModelError:
+                if name not in OPTIONAL:
+                    raise
+    return versions
 
 
 def _fact(facts: Mapping[str, str], service: str, name: str) -> str:

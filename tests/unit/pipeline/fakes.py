@@ -17,7 +17,7 @@ from services.clip.spec import Embedding
 from services.generator.spec import Generated
 from services.sae.spec import FeatureInfo, IndexHits, Maps, Residual, Scores
 from services.segmenter.spec import Segmentation
-from services.serving.errors import CancelledError, InvalidInputError
+from services.serving.errors import CancelledError, InvalidInputError, UnknownModelError
 from services.serving.images import pixels_of, to_ppm
 from services.vlm.spec import Explanation
 
@@ -95,6 +95,8 @@ class FakeService:
         return list(self.models[spec.name](rows, **values))
 
     def version(self, spec):
+        if spec.name not in self.models:
+            raise UnknownModelError(f"model {spec.name!r} is not served")
         return f"{spec.name}-v1{self.salt}"
 
     def facts(self, spec):

@@ -71,13 +71,20 @@ def build_index(deps: Deps, folder: Path, name: str, **fields: Any) -> Index:
     return IndexJob(deps, index_plan.plan(spec, profile=profile(), facts=facts, store=deps.store)).finish()
 
 
-def make_plan(deps: Deps, jobs: dict[str, Any] | None = None, choose: bool = True, **fields: Any) -> ExplainPlan:
-    """The plan of JobSpec(**fields) under the test profile with `jobs` in its [jobs]; feature 0 unless chosen."""
+def make_plan(
+    deps: Deps,
+    jobs: dict[str, Any] | None = None,
+    choose: bool = True,
+    sections: dict[str, Any] | None = None,
+    **fields: Any,
+) -> ExplainPlan:
+    """The plan of JobSpec(**fields) under the test profile with `jobs` in its [jobs] and other `sections`; feature 0
+    unless chosen."""
     chosen = {"feature_ids", "feature_range", "feature_sample", "all_features"} & fields.keys()
     spec = JobSpec(**fields)
     if not chosen:
         spec.feature_ids.append(0)
     facts = collect(deps.clients, deps.cache)
-    return resolve(
-        spec, profile=profile(**(jobs or {})), facts=facts, indexes=deps.indexes, store=deps.store, choose=choose
-    )
+    given = profile(**(jobs or {}))
+    given = Profile(given.name, {**given.sections, **(sections or {})})
+    return resolve(spec, profile=given, facts=facts, indexes=deps.indexes, store=deps.store, choose=choose)

@@ -1,17 +1,19 @@
 """The rows that reach the explainer: pictures, prompts, directions, α, positions; and what becomes of its answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from orchestrator.pipeline.explain import Explainer
 from orchestrator.pipeline.outcomes import Told, VariantOutcome
-from orchestrator.pipeline.target import RawDirection, Shot, Target, feature_target, raw_target, shots
+from orchestrator.pipeline.target import RawDirection, Shot, Target, feature_target, raw_target, shots, with_residual
 from orchestrator.remote import Calls
 from protos.v1.jobs_pb2 import Steering
 from services.serving.errors import InvalidInputError
 from services.serving.images import pixels_of
 from services.vlm.spec import ExplainRow, Explanation
-from tests.unit.pipeline import fakes
+from tests.unit.pipeline import fakes, stage
 from tests.unit.pipeline.conftest import World
 
 FEATURE = 1
@@ -26,8 +28,8 @@ def calls_of(world: World) -> Calls:
 def explainer(world: World, plan, given=None) -> Explainer:
     calls = calls_of(world)
     target = feature_target(FEATURE, plan, calls, world.deps.cache)
-    explain = shots(world.explain, FEATURE, plan)
-    made = Explainer(plan, Target(**{**vars(target), "explain": explain}), given or {}, calls, world.deps.cache)
+    target = with_residual(replace(target, explain=shots(world.explain, FEATURE, plan)), world.explain, FEATURE)
+    made = Explainer(plan, target, given or {}, calls, world.deps.cache)
     made.prepare()
     return made
 
@@ -94,6 +96,75 @@ def test_controls_are_other_directions_of_the_same_norm(world: World):
     again = rows_of(world, world.plan(variants=["control_random"], seed=1))["control_random"].direction
     assert again is not None
     assert not np.array_equal(random, again)
+
+
+OTHERS = ("steering", "steering_encoder", "steering_residual", "informed_masks_residual", "informed_heatmaps_residual")
+
+
+def test_other_directions_of_the_feature_have_the_decoder_rows_norm(world: World):
+    rows = rows_of(world, world.plan(variants=OTHERS))
+    own = fakes.direction_of(FEATURE)
+    encoder = fakes.encoder_row_of(FEATURE)
+    images = [path.read_bytes() for path in sorted((world.images / "explain").iterdir())]
+    maps = np.concatenate([fakes.maps_of(image)[FEATURE] for image in images]).astype(np.float64)
+    z = np.concatenate([fakes.residuals_of(image) for image in images]).astype(np.float64)
+    residual = (maps[:, None] * z).sum(0) / maps.sum() - z.mean(0)
+    expected = {"steering_encoder": encoder} | dict.fromkeys(OTHERS[2:], residual)
+    for name, direction in expected.items():
+        found = rows[name].direction
+        assert found is not None
+        assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(own), rel=1e-5)
+        np.testing.assert_allclose(found, direction * np.linalg.norm(own) / np.linalg.norm(direction), atol=1e-5)
+    for look in ("masks", "heatmaps"):
+        assert rows[f"informed_{look}_residual"].prompt == world.plan().prompts.text(look)
+        assert rows[f"informed_{look}_residual"].positions is not None
+
+
+def test_without_sums_the_mean_residual_says_how_to_get_them(world: World):
+    stage.build_index(world.deps, world.images / "explain", "plain", residuals=False)
+    plan = world.plan(variants=["steering_residual"], explain_set="plain")
+    calls = calls_of(world)
+    target = feature_target(FEATURE, plan, calls, world.deps.cache)
+    target = with_residual(target, world.deps.indexes.get("plain"), FEATURE)
+    told = Explainer(plan, target, {}, calls, world.deps.cache).explain("steering_residual")
+    assert told.outcome is VariantOutcome.NO_DIRECTION
+    assert "build it again with residuals" in told.reason
+    assert not world.services.vlm.calls["explain"]
+
+
+def test_a_feature_that_fires_nowhere_has_no_mean_residual(world: World):
+    plan = world.plan(variants=["steering_residual"])
+    target = with_residual(
+        Target(fakes.DEAD, "11", fakes.direction_of(fakes.DEAD), True, 0.1), world.explain, fakes.DEAD
+    )
+    told = Explainer(plan, target, {}, calls_of(world), world.deps.cache).explain("steering_residual")
+    assert (told.outcome, "fires nowhere" in told.reason) == (VariantOutcome.NO_DIRECTION, True)
+
+
+def test_raw_directions_have_no_rows_of_the_sae(world: World):
+    plan = world.plan(variants=OTHERS)
+    raw = raw_target(RawDirection.check([1.0] * fakes.D, "ones", plan))
+    made = Explainer(plan, raw, {}, calls_of(world), world.deps.cache)
+    assert made.explain("steering").outcome is VariantOutcome.OK
+    for name in OTHERS[1:]:
+        assert made.explain(name).outcome is VariantOutcome.NO_FEATURE
+
+
+def test_an_alpha_in_the_name_goes_before_the_settings(world: World):
+    plan = world.plan(
+        variants=["steering@3", "steering", "control_random@4", "informed_masks@2", "informed_masks"],
+        steering=Steering(alpha=2),
+        informed=Steering(alpha=5, unit="raw"),
+    )
+    rows = rows_of(world, plan)
+    assert {name: row.alpha for name, row in rows.items()} == {
+        "steering@3": 3 * fakes.NORM,
+        "steering": 2 * fakes.NORM,
+        "control_random@4": 4 * fakes.NORM,
+        "informed_masks@2": 2,
+        "informed_masks": 5,
+    }
+    np.testing.assert_array_equal(rows["steering@3"].direction, rows["steering"].direction)
 
 
 def test_texts_are_cleaned_and_kept(world: World):

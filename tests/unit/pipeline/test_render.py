@@ -70,6 +70,19 @@ def test_heatmap_is_a_mixture_of_picture_and_green(values: np.ndarray):
     assert (out[..., [0, 2]] >= PICTURE[..., [0, 2]] * 0.4 - 0.51).all()
 
 
+def test_viridis_tints_all_over_by_the_colour_map():
+    from matplotlib import colormaps
+
+    out = heatmap(PICTURE, MAP, GRID, 0.35, "nearest", "viridis")
+    warm = np.kron(min_max(MAP).reshape(8, 8), np.ones((8, 8)))
+    colours = np.asarray(colormaps["viridis"](np.rint(warm * 255).astype(int)))[..., :3] * 255
+    assert np.abs(out - (0.65 * PICTURE + 0.35 * colours)).max() <= 0.9  # bytes of the table are cut, not rounded
+    silent = heatmap(PICTURE, np.zeros(64, np.float32), GRID, 0.35, "nearest", "viridis")
+    assert (
+        np.abs(silent - (0.65 * PICTURE + 0.35 * np.array([68, 1, 84]))).max() <= 0.9
+    )  # bytes of the table are cut, not rounded
+
+
 def test_min_max_of_constant_maps():
     np.testing.assert_array_equal(min_max(np.full(4, 2, np.float32)), np.ones(4))
     np.testing.assert_array_equal(min_max(np.zeros(4, np.float32)), np.zeros(4))

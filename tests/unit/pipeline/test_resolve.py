@@ -1,7 +1,10 @@
 """JobSpec → plan: defaults, precedence, and every refusal by field."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from orchestrator.pipeline.plan import ExplainPlan, PlanError, read_plan
@@ -60,6 +63,43 @@ def test_steering_alone_needs_no_index(world: World):
         world.plan(variants=["steering"], scores=["clip"], test_set="nowhere")
 
 
+def test_the_mean_residual_needs_the_explain_index_though_it_looks_at_a_blank_image(world: World):
+    wanted: dict[str, Any] = {"variants": ["steering_residual"], "scores": ["none"]}
+    assert world.plan(**wanted).explain_index == world.explain.id
+    with pytest.raises(PlanError, match="explain_set"):
+        world.plan(**wanted, explain_set="nowhere")
+
+
+def test_variants_are_kept_by_their_canonical_names_once(world: World):
+    plan = world.plan(variants=["steering@2.50", "topk_masks", "steering@2.5", "steering@2.0", "steering"])
+    assert plan.variants == ("steering@2.5", "topk_masks", "steering@2", "steering")
+    assert world.plan({"variants": ["steering@1.0"]}).variants == ("steering@1",)
+
+
+def test_a_norm_that_the_sae_does_not_know_comes_from_the_explain_index(world: World):
+    world.services.sae.told["mean_residual_norm"] = "nan"
+    images = [path.read_bytes() for path in sorted((world.images / "explain").iterdir())]
+    norms = [np.linalg.norm(fakes.residuals_of(image), axis=1) for image in images]
+    plan = world.plan(variants=["steering"])
+    assert plan.mean_residual_norm == pytest.approx(np.mean(norms), rel=1e-5)
+    assert read_plan(plan.model_dump_json()).mean_residual_norm == plan.mean_residual_norm
+
+
+def test_without_any_norm_alpha_must_be_raw(world: World):
+    world.services.sae.told["mean_residual_norm"] = "nan"
+    nowhere: dict[str, Any] = {"explain_set": "nowhere", "scores": ["none"]}
+    with pytest.raises(PlanError, match=r"steering\.unit: .*with residuals.*mean_residual_norm.*raw"):
+        world.plan(variants=["steering"], **nowhere)
+    raw = world.plan(variants=["steering"], steering=Steering(alpha=9, unit="raw"), **nowhere)
+    assert raw.mean_residual_norm is None
+    assert read_plan(raw.model_dump_json()) == ExplainPlan(**{**raw.model_dump(), "features": ()})
+    assert raw.settings()["mean_residual_norm"] == ""
+    stage.build_index(world.deps, world.images / "explain", "plain", residuals=False)
+    with pytest.raises(PlanError, match=r"informed\.unit"):
+        world.plan(variants=["informed_masks"], explain_set="plain")
+    assert world.plan(variants=["topk_masks"], explain_set="plain").mean_residual_norm is None
+
+
 def test_the_plan_survives_json_but_for_its_features(world: World):
     plan = world.plan(feature_ids=[3, 1, 3], texts={"mine": GivenTexts(by_feature={1: "a star"})})
     assert plan.items() == ["1", "3"]
@@ -99,6 +139,11 @@ def test_a_sample_is_drawn_by_its_seed(world: World):
         ({"feature_ids": [1], "all_features": True}, "features"),
         ({"all_features": False}, "features"),
         ({"variants": ["steer"]}, "variants"),
+        ({"variants": ["topk_masks@2"]}, "variants"),
+        ({"variants": ["steering@inf"]}, "variants"),
+        ({"variants": ["mine@2"], "texts": {"mine": GivenTexts()}}, "variants"),
+        ({"texts": {"mine@2": GivenTexts()}}, "texts[mine@2]"),
+        ({"protocol": "paper"}, "protocol"),
         ({"scores": ["bleu"]}, "scores"),
         ({"scores": ["none", "iou"]}, "scores"),
         ({"top_k": 0}, "top_k"),
@@ -123,6 +168,32 @@ def test_refusals_name_the_field(world: World, fields: dict[str, Any], named: st
     assert refusal.value.field == named
     assert refusal.value.rule
     assert refusal.value.remedy
+
+
+def validated(world: World, **section: Any) -> Callable[..., ExplainPlan]:
+    return partial(stage.make_plan, world.deps, sections={"validation": section})
+
+
+def test_validation_features_are_left_out_unless_listed(world: World):
+    plan = validated(world, features=[2, 5])
+    living = set(range(fakes.S)) - {fakes.DEAD}
+    assert set(plan(all_features=True).features) == living - {2, 5}
+    assert set(plan(feature_sample=FeatureSample(count=99)).features) == living - {2, 5}
+    assert plan(feature_ids=[2, 3]).features == (2, 3)
+    assert plan(feature_range=FeatureRange(start=1, stop=4)).features == (1, 2, 3)
+    assert plan(feature_ids=[1]).validation == (2, 5)
+
+
+def test_a_validation_list_of_another_sae(world: World):
+    fitting = validated(world, features=[2], sae="features-v1")
+    assert fitting(feature_ids=[2]).validation == (2,)
+    other = validated(world, features=[2], sae="features-v0")
+    assert other(feature_ids=[2]).validation == ()  # says nothing about this SAE's feature 2
+    for chosen in ({"all_features": True}, {"feature_sample": FeatureSample(count=3)}):
+        with pytest.raises(PlanError, match="tune alpha again"):
+            other(**chosen)
+    with pytest.raises(ProfileError, match="feature"):
+        validated(world, feature=[2])()
 
 
 def test_sets_that_share_an_image_are_refused(world: World):

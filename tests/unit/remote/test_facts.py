@@ -1,5 +1,6 @@
 """What is known of the served models at submission."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from orchestrator.remote import FactsError, collect
 from orchestrator.store import ArtifactStore, StageCache
+from services.serving.errors import UnknownModelError
 from tests.unit.pipeline import fakes
 
 
@@ -30,6 +32,27 @@ def test_oracles_may_be_absent(cache: StageCache):
     facts = collect(fakes.clients(oracles=False), cache)
     assert facts.has("clip")
     assert not facts.has("oracle_generator")
+
+
+def without(service: fakes.FakeService, model: str) -> None:
+    service.models = {name: make for name, make in service.models.items() if name != model}
+
+
+def test_an_older_sae_service_may_lack_what_few_jobs_need(cache: StageCache):
+    clients = fakes.clients()
+    without(clients.sae, "residual")
+    versions = collect(clients, cache).versions
+    assert "sae.residual" not in versions
+    assert "sae.index" in versions
+    without(clients.sae, "maps")
+    with pytest.raises(UnknownModelError, match="maps"):
+        collect(clients, cache)
+
+
+def test_a_norm_may_be_unknown(cache: StageCache):
+    clients = fakes.clients()
+    clients.sae.told["mean_residual_norm"] = "nan"
+    assert math.isnan(collect(clients, cache).mean_residual_norm)
 
 
 @pytest.mark.parametrize("name", ["subject_digest", "layer", "grid"])
