@@ -3,89 +3,33 @@
 A lane runs when it can fill a batch or its oldest request has waited long enough. Lanes and requests go in the order
 of their rank = arrival, plus `bulk_patience` for bulk requests: interactive ones overtake, but a bulk request that
 has waited that long is overtaken by nothing that comes later, so none starves.
+
+Between batches, while no request waits, the weights of an idle service leave the device; the next batch brings them
+back before it runs.
 """
 
 import asyncio
+import logging
 import time
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from services.serving.errors import DeviceLostError, ExpiredError, ServingError
-from services.serving.executor import run_batch
-from services.serving.model import Parameters, ServedModel
+from services.serving.errors import DeviceLostError, ExpiredError
+from services.serving.executor import wake_and_run
+from services.serving.faults import Fault, fault_of
+from services.serving.lanes import Call, Lane, Piece
+from services.serving.model import ServedModel
 from services.serving.parameters import Priority
+from services.serving.portions import Portions
+from services.serving.residence import Residence
 
+_MOST_BUCKETS = 1000  # above that, buckets about which nothing was learned are forgotten
 _numbers = count()
-
-
-@dataclass(eq=False)
-class Call:
-    """One request in the batcher. `deadline` is in `time.monotonic` seconds."""
-
-    model: ServedModel[Any, Any]
-    rows: Sequence[Any]
-    parameters: Parameters
-    priority: Priority
-    deadline: float | None
-    answer: asyncio.Future[list[Any]]
-    arrival: float = field(default_factory=time.monotonic)
-    results: dict[int, Any] = field(default_factory=dict)
-    queue_ns: int = 0
-    infer_ns: int = 0
-
-    def settle(self, positions: Sequence[int], outcomes: Sequence[Any], nanoseconds: int) -> None:
-        """Take in the outcomes of some rows; the last ones, or an error, answer the request."""
-        self.infer_ns += nanoseconds
-        self.results.update(zip(positions, outcomes, strict=True))
-        error = next((outcome for outcome in outcomes if isinstance(outcome, ServingError)), None)
-        if self.answer.done():
-            return
-        if error is not None:
-            self.answer.set_exception(error)
-        elif len(self.results) == len(self.rows):
-            self.answer.set_result([self.results[i] for i in range(len(self.rows))])
-
-
-@dataclass(order=True)
-class Piece:
-    """Rows of one request that stand in one lane."""
-
-    rank: tuple[float, int]
-    call: Call = field(compare=False)
-    positions: list[int] = field(compare=False)
-
-
-class Lane:
-    """Pieces that may share a batch, in the order of their rank."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces: list[Piece] = []
-
-    def ripe_at(self, delay: float) -> float:
-        """When the lane may run; long ago if it fills a batch."""
-        if sum(len(piece.positions) for piece in self.pieces) >= self.limit:
-            return 0.0
-        return min(piece.call.arrival for piece in self.pieces) + delay
-
-    def take(self) -> list[Piece]:
-        """Remove and return up to `limit` rows; a request is divided only where the batch is full."""
-        taken: list[Piece] = []
-        room = self.limit
-        while self.pieces and room:
-            piece = self.pieces[0]
-            if len(piece.positions) <= room:
-                taken.append(self.pieces.pop(0))
-            else:
-                taken.append(Piece(piece.rank, piece.call, piece.positions[:room]))
-                piece.positions = piece.positions[room:]
-            room -= len(taken[-1].positions)
-        return taken
+logger = logging.getLogger(__name__)
 
 
 class Batcher:
@@ -98,6 +42,7 @@ class Batcher:
         delay: float,
         bulk_patience: float,
         max_batch_size: int | None = None,
+        residence: Residence | None = None,
         on_batch: Callable[[ServedModel[Any, Any], int, int], None] = lambda model, rows, ns: None,
         on_device_lost: Callable[[], None] = lambda: None,
     ) -> None:
@@ -105,9 +50,12 @@ class Batcher:
         self._delay = delay
         self._bulk_patience = bulk_patience
         self._max_batch_size = max_batch_size
+        self._residence = residence or Residence()
         self._on_batch = on_batch
         self._on_device_lost = on_device_lost
         self._lanes: dict[Hashable, Lane] = {}
+        # What fits into memory, by model and bucket, whatever the parameters.
+        self._portions: dict[Hashable, Portions] = {}
         self._changed = asyncio.Event()
         self._started: float | None = None
 
@@ -123,7 +71,9 @@ class Batcher:
         parameters = tuple(sorted(call.parameters.items()))
         keys = [(call.model.spec.name, parameters, bucket) for bucket in grouped]
         for key, positions in zip(keys, grouped.values(), strict=True):
-            lane = self._lanes.setdefault(key, Lane(self._limit(call.model)))
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = self._open_lane(call.model, key[2])
             insort(lane.pieces, Piece((call.arrival + patience, next(_numbers)), call, positions))
         self._changed.set()
         try:
@@ -155,9 +105,12 @@ class Batcher:
             if ripe:
                 await self._run_lane(min(ripe, key=lambda item: item[0])[1])
                 continue
-            pause = min((lane.ripe_at(self._delay) for lane in self._lanes.values()), default=None)
+            wake_up = min((lane.ripe_at(self._delay) for lane in self._lanes.values()), default=self._residence.due)
+            if wake_up is not None and wake_up <= now:  # no lane would say so here
+                await self._rest()
+                continue
             try:
-                async with asyncio.timeout(None if pause is None else pause - now):
+                async with asyncio.timeout(None if wake_up is None else wake_up - now):
                     await self._changed.wait()
             except TimeoutError:
                 continue
@@ -174,9 +127,9 @@ class Batcher:
                 piece.call.answer.set_exception(ExpiredError("the deadline passed while the request was queued"))
         alive = [piece for piece in pieces if not piece.call.answer.done()]
         if alive:
-            await self._run_pieces(alive, now)
+            await self._run_pieces(alive, lane.portions, now)
 
-    async def _run_pieces(self, pieces: Sequence[Piece], now: float) -> None:
+    async def _run_pieces(self, pieces: Sequence[Piece], portions: Portions, now: float) -> None:
         model, parameters = pieces[0].call.model, pieces[0].call.parameters
         rows = [piece.call.rows[i] for piece in pieces for i in piece.positions]
         owners = [owner for owner, piece in enumerate(pieces) for _ in piece.positions]
@@ -184,8 +137,11 @@ class Batcher:
             piece.call.queue_ns = piece.call.queue_ns or round(1e9 * (now - piece.call.arrival))
         started, self._started = time.perf_counter_ns(), now
         loop = asyncio.get_running_loop()
-        outcomes = await loop.run_in_executor(self._compute, run_batch, model, rows, owners, parameters)
+        outcomes = await loop.run_in_executor(
+            self._compute, wake_and_run, self._residence, model, rows, owners, parameters, portions
+        )
         nanoseconds, self._started = time.perf_counter_ns() - started, None
+        self._residence.touch()
         self._on_batch(model, len(rows), nanoseconds)
         start = 0
         for piece in pieces:
@@ -195,6 +151,15 @@ class Batcher:
         lost = next((outcome for outcome in outcomes if isinstance(outcome, DeviceLostError)), None)
         if lost is not None:
             self._give_up(lost)
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._compute, self._residence.sleep)
+        except Exception as error:
+            logger.exception("the weights could not leave the device")
+            self._residence.touch()
+            if fault_of(error) is Fault.DEVICE_LOST:
+                self._on_device_lost()
 
     def _give_up(self, error: DeviceLostError) -> None:
         for lane in self._lanes.values():
@@ -212,8 +177,10 @@ class Batcher:
                 if not lane.pieces:
                     del self._lanes[key]
 
-    def _limit(self, model: ServedModel[Any, Any]) -> int:
-        spec = model.spec
-        if not spec.batched:
-            return 1
-        return spec.max_batch_size if self._max_batch_size is None else min(spec.max_batch_size, self._max_batch_size)
+    def _open_lane(self, model: ServedModel[Any, Any], bucket: Hashable) -> Lane:
+        most = model.spec.max_batch_size or 1
+        if self._max_batch_size is not None:
+            most = min(most, self._max_batch_size)
+        if len(self._portions) > _MOST_BUCKETS:
+            self._portions = {key: portions for key, portions in self._portions.items() if portions.halved}
+        return Lane(most, self._portions.setdefault((model.spec.name, bucket), Portions(most)))

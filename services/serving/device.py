@@ -1,7 +1,8 @@
-"""Where a service computes and in which precision. The only module of the shell that needs torch: import it late."""
+"""Where a service computes, in which precision and in how much memory. Needs torch: import it late."""
 
 import torch
 
+_GIB = 1 << 30
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -25,3 +26,15 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         raise ValueError(f"setting 'dtype': {name!r} is unknown; give auto, {', '.join(_DTYPES)}")
     return _DTYPES[name]
+
+
+def limit_memory(name: str, gibibytes: float) -> None:
+    """Let this process take no more of the device's memory; above it torch is out of memory, and batches are halved.
+
+    `name` is the setting `device`. A CPU has no such bound. Raises ValueError.
+    """
+    device = resolve_device(name)
+    if device.type != "cuda":
+        return
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes * _GIB / total), device)

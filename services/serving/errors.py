@@ -27,6 +27,10 @@ class OverloadedError(ServingError):
     status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+class OutOfMemoryError(OverloadedError):
+    """What was to be computed does not fit into the device's memory."""
+
+
 class ExpiredError(ServingError):
     """The request's deadline passed before it was computed."""
 

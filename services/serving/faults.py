@@ -5,6 +5,8 @@ import sys
 import uuid
 from enum import Enum
 
+from services.serving.errors import OutOfMemoryError
+
 _MEMORY_WORDS = (
     "out of memory",
     "can't allocate memory",
@@ -34,7 +36,7 @@ def fault_of(error: BaseException) -> Fault:
     """Sort an exception. After an asynchronous device error nothing on the device can be trusted any more."""
     torch = sys.modules.get("torch")
     text = str(error).lower()
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | OutOfMemoryError):
         return Fault.OUT_OF_MEMORY
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return Fault.OUT_OF_MEMORY

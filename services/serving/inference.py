@@ -9,7 +9,7 @@ from typing import Any
 
 from services.serving import codec
 from services.serving.admission import Admission, Permit
-from services.serving.batcher import Batcher, Call
+from services.serving.batcher import Batcher
 from services.serving.errors import (
     ExpiredError,
     InvalidInputError,
@@ -19,6 +19,7 @@ from services.serving.errors import (
     UnknownModelError,
 )
 from services.serving.intake import prepare
+from services.serving.lanes import Call
 from services.serving.metrics import Metrics
 from services.serving.parameters import read_options
 from services.serving.registry import Model, Registry

@@ -16,10 +16,12 @@ from services.serving.admission import Admission
 from services.serving.batcher import Batcher
 from services.serving.inference import Inference
 from services.serving.intake import open_images
+from services.serving.memory import MemoryCollector
 from services.serving.metrics import Metrics
 from services.serving.oip import SERVICE_NAME
 from services.serving.parameters import default_parameters
 from services.serving.registry import Model, Registry, Spec
+from services.serving.residence import Residence
 from services.serving.servicer import Servicer
 from services.serving.settings import ServiceSettings
 from services.serving.state import Phase, State
@@ -44,7 +46,9 @@ class ServiceServer:
         self._registry = Registry(specs)
         self._counters = {spec.name: ModelCounters(spec.name) for spec in specs}
         self._admission = Admission(settings.max_queue_size, settings.max_queue_bytes, settings.max_queue_pixels)
+        self._residence = Residence(settings.idle_unload_seconds)
         self._metrics = Metrics(self._counters, self._admission)
+        self._metrics.registry.register(MemoryCollector(self._residence, list(self._counters)))
         self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._decoders = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._batcher = Batcher(
@@ -52,6 +56,7 @@ class ServiceServer:
             delay=settings.max_queue_delay_microseconds / 1e6,
             bulk_patience=settings.bulk_patience_seconds,
             max_batch_size=settings.max_batch_size,
+            residence=self._residence,
             on_batch=self._count_batch,
             on_device_lost=self.device_lost.set,
         )
@@ -88,6 +93,7 @@ class ServiceServer:
         loop = asyncio.get_running_loop()
         models = await loop.run_in_executor(self._compute, self._prepare_models)
         self._registry.install(models)
+        self._residence.install(models)
         for model in models:
             self._counters[model.spec.name].version = model.version
         self._batching = asyncio.create_task(self._batcher.run())
@@ -133,6 +139,10 @@ class ServiceServer:
             self._metrics_server = self._metrics.serve(self.settings.host, port)
 
     def _prepare_models(self) -> list[Model]:
+        if self.settings.max_device_memory_gib is not None:
+            from services.serving.device import limit_memory
+
+            limit_memory(self.settings.device, self.settings.max_device_memory_gib)
         models = list(self._load())
         for model in models:
             for rows in model.warm_up():

@@ -35,6 +35,13 @@ class ServiceSettings(BaseSettings):
     bulk_patience_seconds: float = Field(2.0, ge=0, description="how far interactive requests may overtake bulk ones")
     decode_threads: int = Field(2, ge=1, le=64, description="threads that decode images at admission")
 
+    max_device_memory_gib: float | None = Field(
+        None, gt=0, description="most memory of the accelerator that the service may take; default: all there is"
+    )
+    idle_unload_seconds: float | None = Field(
+        None, gt=0, description="after that long without requests the weights wait in main memory; default: never"
+    )
+
     max_message_bytes: int = Field(64 * _MIB, ge=_MIB, description="most bytes of one message, either way")
     max_connection_age_seconds: float = Field(60.0, gt=0, description="clients look for new replicas this often")
     max_connection_age_grace_seconds: float = Field(900.0, gt=0, description="longer than the longest call")

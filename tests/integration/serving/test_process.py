@@ -107,6 +107,31 @@ def test_a_lost_device_answers_and_exits(start):
     assert status == EXIT_DEVICE and "device-side assert" in log
 
 
+def test_an_idle_process_sleeps_between_requests_and_answers_them_all(start):
+    toy = start(STEERSCOPE_TOY_IDLE_UNLOAD_SECONDS="0.05")
+    prompts, answers = [[f"{i}-{j}" for j in range(1 + i % 8)] for i in range(24)], {}
+
+    def ask(client, i):
+        time.sleep(0.05 * (i % 6))  # around the switch
+        rows = [row(prompt) for prompt in prompts[i]]
+        answers[i] = [answer.text for answer in client.infer(TOY, rows, timeout=20)]
+
+    with toy.client() as client:
+        for first in range(0, len(prompts), 6):
+            time.sleep(0.3)
+            threads = [threading.Thread(target=ask, args=(client, first + i)) for i in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    toy.process.send_signal(signal.SIGTERM)
+    status, log = toy.end()
+    assert status == 0, log
+    assert answers == dict(enumerate(prompts))
+    assert log.count("model toy: its weights left the device") >= 2
+    assert "model toy: its weights are on the device" in log
+
+
 def test_a_model_that_cannot_be_loaded_is_told(start):
     status, log = start(TOY_FAULT="load").end()
     assert status == EXIT_LOAD and "cannot start: no weights here" in log

@@ -168,9 +168,12 @@ async def test_a_cancelled_call_leaves_the_queue_and_is_counted(serve):
 
 
 async def test_out_of_memory_is_overload_with_a_pause(serve):
-    async with serve(ToyModel(capacity=1)) as toy:
-        error = await refusal(toy.infer("a", "b", "c", "d"))
+    async with serve(ToyModel(capacity=2, giant="giant")) as toy:
+        response = await toy.infer(*"abcde")
+        assert [result.text for result in codec.decode_response(TOY, response)] == list("ABCDE")
+        error = await refusal(toy.infer("a", "giant"))
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and PUSHBACK in dict(error.trailing_metadata())
+        assert "1 row does not fit into the device's memory; lower images_per_pass" in error.details()
         await toy.infer("a")
 
 
@@ -263,6 +266,24 @@ async def test_statistics_and_metrics_count_what_happened(serve):
     assert float(lines['steerscope_batch_rows_sum{model="toy"}']) == 3
     assert float(lines['steerscope_request_stage_seconds_count{model="toy",stage="queue"}']) == 2
     assert float(lines["steerscope_inside_requests"]) == 0
+
+
+async def test_an_idle_service_sleeps_and_serves_on(serve):
+    port = free_port()
+
+    def loaded():
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+        return 'steerscope_model_loaded{model="toy"} 1.0' in page
+
+    async with serve(idle_unload_seconds=0.1, metrics_port=port) as toy:
+        assert await asyncio.to_thread(loaded)
+        for prompt in "ab":
+            await toy.until(lambda: toy.model.asleep)
+            assert not await asyncio.to_thread(loaded)
+            assert await toy.health() == "SERVING"
+            assert (await toy.stub.ServerReady(pb.ServerReadyRequest())).ready
+            (result,) = codec.decode_response(TOY, await toy.infer(prompt))
+            assert result.text == prompt.upper()
 
 
 async def test_a_stuck_batch_shows_while_the_server_stays_alive(serve):

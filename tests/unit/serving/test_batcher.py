@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.serving.batcher import Batcher, Call
-from services.serving.errors import DeviceLostError, ExpiredError, InvalidInputError
+from services.serving.batcher import Batcher
+from services.serving.errors import DeviceLostError, ExpiredError, InvalidInputError, OutOfMemoryError
 from services.serving.images import decode
+from services.serving.lanes import Call
 from services.serving.parameters import Priority, default_parameters
+from services.serving.residence import Residence
 from tests.unit.serving.toy import PICTURE, TOY, ToyModel, row
 
 DECODED = (decode(PICTURE),)
@@ -58,6 +60,13 @@ async def bench(model=None, **options) -> AsyncIterator[Bench]:
 
 def texts(results):
     return [result.text for result in results]
+
+
+def wait_until(true):
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.002)
 
 
 async def settle():
@@ -205,6 +214,83 @@ async def test_a_lost_device_answers_all_and_is_reported():
             with pytest.raises(DeviceLostError):
                 await task
     assert lost == [True] and b.model.batches == [["busy"]]
+
+
+async def test_batches_are_formed_at_the_size_that_fitted():
+    async with bench(ToyModel(capacity=3)) as b:
+        assert texts(await b.ask(*"abcdefgh")) == list("ABCDEFGH")
+        assert [len(batch) for batch in b.model.batches] == [8, 4, 2, 2, 2, 2]
+        b.model.batches.clear()
+        await asyncio.gather(b.ask("a", "b"), b.ask("c", "d", steps=5), b.ask("e", "f", "g"))
+        assert sorted(b.model.batches) == [["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
+        b.model.batches.clear()
+        await b.ask("x", "y", "z", images=DECODED * 2)  # another bucket, about which nothing is known
+        assert b.model.batches == [["x", "y", "z"]]
+
+
+async def test_an_idle_service_sleeps_and_the_next_request_wakes_it():
+    residence = Residence(0.05)
+    async with bench(residence=residence) as b:
+        residence.install([b.model])
+        for prompt in "abc":
+            assert texts(await b.ask(prompt)) == [prompt.upper()]
+            await asyncio.to_thread(wait_until, lambda: b.model.asleep)
+    assert b.model.naps == 3
+
+
+async def test_a_busy_service_does_not_sleep():
+    residence = Residence(0.05)
+    async with bench(residence=residence) as b:
+        residence.install([b.model])
+        busy = await b.occupy()
+        queued = b.ask("queued")
+        await asyncio.sleep(0.2)
+        b.model.gate.set()
+        await asyncio.gather(busy, queued)
+        assert b.model.naps == 0
+
+
+async def test_no_request_is_lost_around_the_switch():
+    residence = Residence(0.001)
+    async with bench(residence=residence, delay=0.0) as b:
+        residence.install([b.model])
+        for number in range(60):
+            prompts = [f"{number}-{i}" for i in range(1 + number % 8)]
+            assert texts(await b.ask(*prompts)) == prompts
+            await asyncio.sleep(0.0005 * (number % 7))
+    assert b.model.naps > 3
+
+
+async def test_weights_that_find_no_room_are_overload_and_come_with_a_later_request():
+    residence = Residence(0.02)
+    async with bench(residence=residence) as b:
+        residence.install([b.model])
+        await asyncio.to_thread(wait_until, lambda: b.model.asleep)
+        b.model.wake_faults = [MemoryError("full"), RuntimeError("CUDA error: unspecified launch failure")]
+        with pytest.raises(OutOfMemoryError, match="idle_unload_seconds"):
+            await b.ask("a")
+        assert b.model.asleep and not b.model.batches
+        with pytest.raises(DeviceLostError):
+            await b.ask("b")
+        assert texts(await b.ask("c")) == ["C"]
+
+
+async def test_a_model_that_cannot_leave_stays_and_a_lost_device_is_reported(caplog):
+    lost, residence = [], Residence(0.02)
+    model = ToyModel()
+    faults = [ValueError("stuck"), RuntimeError("CUDA error: unspecified launch failure")]
+
+    def sleep():
+        if faults:
+            raise faults.pop(0)
+        model.asleep = True
+
+    model.sleep = sleep
+    async with bench(model, residence=residence, on_device_lost=lambda: lost.append(len(faults))) as b:
+        residence.install([model])
+        await asyncio.to_thread(wait_until, lambda: model.asleep)
+        assert texts(await b.ask("c")) == ["C"]
+    assert lost == [0] and "stuck" in caplog.text
 
 
 async def test_batches_and_times_are_reported():

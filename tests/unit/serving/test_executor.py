@@ -8,11 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.serving.errors import DeviceLostError, InvalidInputError, OverloadedError, ServingError
+from services.serving.errors import DeviceLostError, InvalidInputError, OutOfMemoryError, ServingError
 from services.serving.executor import run_batch
 from services.serving.faults import Fault, fault_of, release_memory
 from services.serving.images import decode
 from services.serving.parameters import default_parameters
+from services.serving.portions import Portions
 from tests.unit.serving.toy import PICTURE, TOY, ToyModel, ToyResult, row
 
 PARAMETERS = default_parameters(TOY)
@@ -22,7 +23,7 @@ DECODED = (decode(PICTURE),)
 @pytest.fixture(autouse=True, scope="module")
 def no_garbage_collection():
     """Collecting garbage beside torch takes most of a second; it has a test of its own."""
-    with mock.patch("services.serving.executor.release_memory") as release:
+    with mock.patch("services.serving.portions.release_memory") as release:
         yield release
 
 
@@ -38,12 +39,20 @@ def test_results_come_in_the_order_of_the_rows():
     assert texts(run_batch(ToyModel(), rows_of("a", "b", "c"), [0, 0, 1], PARAMETERS)) == ["A", "B", "C"]
 
 
-def test_out_of_memory_halves_the_batch_once(no_garbage_collection):
+def test_out_of_memory_halves_the_batch_until_it_fits(no_garbage_collection):
     no_garbage_collection.reset_mock()
     model = ToyModel(capacity=2)
-    assert texts(run_batch(model, rows_of(*"abcd"), [0, 0, 0, 1], PARAMETERS)) == list("ABCD")
-    assert model.batches == [list("abcd"), ["a", "b"], ["c", "d"]]
-    no_garbage_collection.assert_called_once_with()
+    assert texts(run_batch(model, rows_of(*"abcdefg"), [0, 0, 0, 1, 1, 1, 2], PARAMETERS)) == list("ABCDEFG")
+    assert model.batches == [list("abcdefg"), list("abcd"), ["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
+    assert no_garbage_collection.call_count == 2
+
+
+def test_what_fitted_is_remembered_for_the_next_batch():
+    model, portions = ToyModel(capacity=2), Portions(8)
+    run_batch(model, rows_of(*"abcd"), [0] * 4, PARAMETERS, portions)
+    model.batches.clear()
+    run_batch(model, rows_of(*"efgh"), [0] * 4, PARAMETERS, portions)
+    assert model.batches == [["e", "f"], ["g", "h"]]
 
 
 def test_memory_of_the_failed_batch_is_free_before_the_halves_run():
@@ -66,19 +75,25 @@ def test_giving_memory_back_works_without_an_accelerator():
     release_memory()
 
 
-def test_out_of_memory_in_a_half_is_overload_for_its_rows_only():
-    model = ToyModel(capacity=2)
-    outcomes = run_batch(model, rows_of(*"abcde"), [0, 0, 1, 1, 1], PARAMETERS)
-    assert texts(outcomes[:2]) == ["A", "B"]
-    assert all(isinstance(outcome, OverloadedError) for outcome in outcomes[2:])
-    assert "do not fit into the device's memory" in str(outcomes[2])
-    assert [len(batch) for batch in model.batches] == [5, 2, 3]
+def test_one_row_that_does_not_fit_costs_only_its_own_request_and_names_the_remedy():
+    model = ToyModel(giant="g")
+    outcomes = run_batch(model, rows_of(*"abgde"), [0, 0, 1, 2, 2], PARAMETERS)
+    assert texts(outcomes) == ["A", "B", OutOfMemoryError, "D", "E"]
+    assert outcomes[2].status.name == "RESOURCE_EXHAUSTED"
+    assert "model 'toy': 1 row does not fit into the device's memory; lower images_per_pass" in str(outcomes[2])
+    assert model.batches == [list("abgde"), list("abg"), ["a", "b"], ["g", "d"], ["g"], ["d"], ["e"]]
 
 
 def test_one_row_that_does_not_fit_is_not_tried_again():
     model = ToyModel(capacity=0)
     (outcome,) = run_batch(model, rows_of("a"), [0], PARAMETERS)
-    assert isinstance(outcome, OverloadedError) and len(model.batches) == 1
+    assert isinstance(outcome, OutOfMemoryError) and len(model.batches) == 1
+
+
+def test_a_bad_row_among_rows_that_do_not_fit_together_costs_only_its_own_request():
+    model = ToyModel(capacity=2, bad=InvalidInputError("no"))
+    outcomes = run_batch(model, rows_of("a", "bad", "c", "d", "e"), [0, 1, 1, 2, 2], PARAMETERS)
+    assert texts(outcomes) == ["A", InvalidInputError, "C", "D", "E"]
 
 
 @pytest.mark.parametrize("bad", [InvalidInputError("prompt too odd"), ZeroDivisionError("inside")])
@@ -131,12 +146,13 @@ def test_every_row_gets_its_own_result_or_an_error(drawn, capacity):
         elif isinstance(outcome, ToyResult):
             assert outcome.text == prompt.upper() and prompt != "bad"
         else:
-            assert isinstance(outcome, OverloadedError) and len(prompts) > capacity
+            raise AssertionError(outcome)
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
+        (OutOfMemoryError("a portion inside"), Fault.OUT_OF_MEMORY),
         (MemoryError(), Fault.OUT_OF_MEMORY),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Fault.OUT_OF_MEMORY),
         (RuntimeError("CUDA error: out of memory"), Fault.OUT_OF_MEMORY),

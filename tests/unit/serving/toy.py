@@ -116,11 +116,17 @@ def expected(one: ToyRow) -> ToyResult:
 class ToyModel(ServedModel[ToyRow, ToyResult]):
     """Remembers its batches. While `gate` is clear it blocks; `faults` are raised in turn before a batch runs.
 
-    A row whose prompt begins with "bad" raises the error in `bad`. Batches above `capacity` rows run out of memory.
+    A row whose prompt begins with "bad" raises the error in `bad`. Batches above `capacity` rows, or with a row whose
+    prompt is `giant`, run out of memory. It must be awake to run; `naps` tells how often it slept, `wake_faults` are
+    raised in turn when it is woken.
     """
 
     version: str = "v1"
     capacity: int = 1000
+    giant: str = ""
+    naps: int = 0
+    asleep: bool = False
+    wake_faults: list[Exception] = field(default_factory=list)
     bad: Exception | None = None
     faults: list[Exception] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
@@ -135,10 +141,11 @@ class ToyModel(ServedModel[ToyRow, ToyResult]):
     def run(self, rows: Sequence[ToyRow], parameters: Parameters) -> Sequence[ToyResult]:
         self.batches.append([one.prompt for one in rows])
         self.started.set()
+        assert not self.asleep, "ran without its weights"
         assert self.gate.wait(30), "the test never opened the gate"
         if self.faults:
             raise self.faults.pop(0)
-        if len(rows) > self.capacity:
+        if len(rows) > self.capacity or any(one.prompt == self.giant for one in rows):
             raise MemoryError("toy memory")
         if self.bad is not None and any(one.prompt.startswith("bad") for one in rows):
             raise self.bad
@@ -151,6 +158,15 @@ class ToyModel(ServedModel[ToyRow, ToyResult]):
 
     def warm_up(self) -> Iterable[Sequence[ToyRow]]:
         return ([row("warm")],)
+
+    def sleep(self) -> None:
+        self.naps += not self.asleep
+        self.asleep = True
+
+    def wake(self) -> None:
+        if self.wake_faults:
+            raise self.wake_faults.pop(0)
+        self.asleep = False
 
     def special_tokens(self) -> frozenset[str]:
         return frozenset({"<image>", "<eos>"})
