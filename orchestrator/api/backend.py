@@ -9,6 +9,7 @@ from typing import Protocol
 from orchestrator.deps import Deps
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
+from orchestrator.pipeline.contrast import contrast_direction
 from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.resolve import resolve
@@ -17,7 +18,7 @@ from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
-from protos.v1.jobs_pb2 import ExplainRequest, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
@@ -84,9 +85,15 @@ class PipelineBackend:
             plan.check_feature(request.feature)
             target = request.feature
         else:
-            target = RawDirection.check(request.direction.values, request.direction.name, plan)
+            target = self._direction(request.direction, plan, cancelled)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def _direction(self, given: Direction, plan: ExplainPlan, cancelled: Callable[[], bool]) -> RawDirection:
+        if not given.HasField("contrast"):
+            return RawDirection.check(given.values, given.name, plan)
+        calls = self._deps.calls(cancelled, plan.models, Priority.INTERACTIVE)
+        return contrast_direction(given.contrast, given.name, plan, calls, self._deps.cache)
 
     def _facts(self) -> ModelFacts:
         return collect(self._deps.clients, self._deps.cache)

@@ -16,7 +16,7 @@ from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
-from orchestrator.remote import FactsError
+from orchestrator.remote import FactsError, Fault
 from services.imagesets import ImageSetError
 from services.serving.errors import ServingError
 from services.serving.profile import ProfileError
@@ -41,7 +41,7 @@ class DrainingError(Exception):
 _CODES: tuple[tuple[tuple[type[Exception], ...], grpc.StatusCode], ...] = (
     ((InvalidRequestError, PlanError, IndexPlanError, ImageSetError), Code.INVALID_ARGUMENT),
     ((RequestConflictError,), Code.ALREADY_EXISTS),
-    ((FactsError, ProfileError, PermanentError), Code.FAILED_PRECONDITION),
+    ((FactsError, ProfileError, PermanentError, Fault), Code.FAILED_PRECONDITION),
     ((BusyError,), Code.RESOURCE_EXHAUSTED),
     ((DrainingError, TransientError, ServingError), Code.UNAVAILABLE),
 )

@@ -8,6 +8,7 @@ from orchestrator.api.validation import InvalidRequestError
 from orchestrator.jobs.model import ItemState
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import ItemRecord
+from orchestrator.pipeline.variants import canonical
 from orchestrator.queue.tasks import EXPLAIN
 from orchestrator.store import ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
@@ -23,10 +24,11 @@ def results(
     kind = reader.job(job).kind
     if kind != EXPLAIN:
         raise InvalidRequestError("job_id", f"job {job} made an {kind}", "jobs that explain features have results")
+    kept = frozenset(map(canonical, variants))
     only = [str(feature) for feature in sorted(set(features))]
     for item in reader.items(job, only):
         if item.state is ItemState.DONE:
-            yield _chosen(FeatureResult.FromString(store.get(item.artifact)), variants)
+            yield _chosen(FeatureResult.FromString(store.get(item.artifact)), kept)
         elif item.state.final:
             yield FeatureResult(feature=int(item.item), outcome=item.state.value, reason=_reason(item))
 

@@ -6,7 +6,7 @@ import math
 import re
 
 from orchestrator.jobs.events import is_token
-from protos.v1.jobs_pb2 import ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
+from protos.v1.jobs_pb2 import Direction, ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
 
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -77,7 +77,17 @@ def check_explain(request: ExplainRequest) -> None:
         raise InvalidRequestError("target", "neither feature nor direction given", "give one of them")
     if target == "feature" and request.feature < 0:
         raise InvalidRequestError("feature", f"{request.feature} is negative", "give the id of a feature")
-    if target == "direction" and not request.direction.values:
-        raise InvalidRequestError("direction.values", "is empty", "give one value per dimension of the residual stream")
-    if target == "direction" and not all(map(math.isfinite, request.direction.values)):
+    if target == "direction":
+        _check_direction(request.direction)
+
+
+def _check_direction(direction: Direction) -> None:
+    if bool(direction.values) == direction.HasField("contrast"):
+        given = "both values and contrast" if direction.values else "neither values nor contrast"
+        remedy = "give one value per dimension of the residual stream, or two places of images"
+        raise InvalidRequestError("direction", f"{given} given", remedy)
+    if not all(map(math.isfinite, direction.values)):
         raise InvalidRequestError("direction.values", "holds NaN or infinity", "give finite values")
+    for side in ("positive", "negative") if direction.HasField("contrast") else ():
+        if not getattr(direction.contrast, side):
+            raise InvalidRequestError(f"direction.contrast.{side}", "is empty", "give a folder of images")

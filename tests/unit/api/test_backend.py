@@ -8,7 +8,7 @@ from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, ItemContext
 from orchestrator.pipeline.feature import run_feature
 from orchestrator.pipeline.plan import PlanError
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, IndexSpec, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import Contrast, Direction, ExplainRequest, IndexSpec, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from tests.unit.api.conftest import World
 from tests.unit.pipeline import fakes, stage
@@ -53,6 +53,15 @@ def test_explaining_a_direction(backend: PipelineBackend):
     request = ExplainRequest(direction=Direction(values=values, name="mine"), spec=SPEC)
     result = backend.explain(request, lambda: False, lambda variant: None)
     assert (result.feature, result.direction) == (-1, "mine")
+    assert [variant.outcome for variant in result.variants] == ["ok", "no_feature"]
+
+
+def test_explaining_a_contrast(backend: PipelineBackend, world: World):
+    places = {side: str(world.images / name) for side, name in (("positive", "explain"), ("negative", "test"))}
+    request = ExplainRequest(direction=Direction(contrast=Contrast(**places), name="drawn"), spec=SPEC)
+    result = backend.explain(request, lambda: False, lambda variant: None)
+    assert (result.direction, result.reason) == ("drawn", "positive: 20 images; negative: 20 images")
+    assert result.provenance.sets["positive"] == world.explain.set_hash
     assert [variant.outcome for variant in result.variants] == ["ok", "no_feature"]
 
 

@@ -9,6 +9,7 @@ from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
+from orchestrator.remote import Fault
 from services.serving.errors import UnavailableError
 from services.serving.profile import ProfileError
 
@@ -24,6 +25,7 @@ Code = grpc.StatusCode
         (UnknownJobError("abc"), Code.NOT_FOUND, "no job 'abc'"),
         (ProfileError("profile 'x'"), Code.FAILED_PRECONDITION, "profile 'x'"),
         (PermanentError("image gone"), Code.FAILED_PRECONDITION, "image gone"),
+        (Fault("sae: no"), Code.FAILED_PRECONDITION, "sae: no"),
         (TransientError("vlm: not ready"), Code.UNAVAILABLE, "vlm: not ready"),
         (UnavailableError("model 'maps'"), Code.UNAVAILABLE, "model 'maps'"),
         (DrainingError("going down"), Code.UNAVAILABLE, "going down"),

@@ -11,6 +11,11 @@ from protos.v1 import jobs_pb2 as pb
 
 JOB = "0123456789ab"
 SPEC = pb.JobSpec(feature_ids=[1])
+CONTRAST = pb.Contrast(positive="p", negative="n")
+
+
+def contrast(**sides: str) -> pb.ExplainRequest:
+    return pb.ExplainRequest(direction=pb.Direction(contrast=pb.Contrast(**sides)))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,10 @@ SPEC = pb.JobSpec(feature_ids=[1])
         (v.check_results, pb.ResultsRequest(job_id=JOB, variants=[""]), "variants"),
         (v.check_explain, pb.ExplainRequest(), "target"),
         (v.check_explain, pb.ExplainRequest(feature=-1), "feature"),
-        (v.check_explain, pb.ExplainRequest(direction=pb.Direction()), "direction.values"),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction()), "direction"),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction(values=[1], contrast=CONTRAST)), "direction"),
+        (v.check_explain, contrast(negative="n"), "direction.contrast.positive"),
+        (v.check_explain, contrast(positive="p"), "direction.contrast.negative"),
         (v.check_explain, pb.ExplainRequest(direction=pb.Direction(values=[1, float("nan")])), "direction.values"),
     ],
 )
@@ -54,6 +62,7 @@ def test_refused(check: Callable[[Any], None], request_: Any, field: str):
         (v.check_results, pb.ResultsRequest(job_id=JOB, feature_ids=[0], variants=["steering"])),
         (v.check_explain, pb.ExplainRequest(feature=0)),
         (v.check_explain, pb.ExplainRequest(direction=pb.Direction(values=[0.5]))),
+        (v.check_explain, pb.ExplainRequest(direction=pb.Direction(contrast=CONTRAST))),
     ],
 )
 def test_accepted(check: Callable[[Any], None], request_: Any):

@@ -22,7 +22,7 @@ GEMMA = {"steering": {"alpha": 200.0, "unit": "raw"}, "informed": {"alpha": 50.0
 
 
 def released(world: World, section: dict[str, Any] | None = None, **fields: Any) -> ExplainPlan:
-    given = {"protocol": "released", "top_k": 3} | fields  # the small indexes keep three images
+    given: dict[str, Any] = {"protocol": "released", "top_k": 3} | fields  # the small indexes keep three images
     return stage.make_plan(world.deps, sections={"released": section or {}}, **given)
 
 
@@ -77,8 +77,8 @@ def test_heatmaps_are_tinted_with_viridis(world: World):
     run(world, plan)
     (row,) = world.services.vlm.rows("explain")
     for shown, shot in zip(row.images, shots(world.explain, FEATURE, plan), strict=True):
-        look = 0.35, plan.heatmap_interpolation, "viridis"
-        np.testing.assert_array_equal(pixels_of(shown), heatmap(shot.pixels, shot.map, plan.patch_grid, *look))
+        tinted = heatmap(shot.pixels, shot.map, plan.patch_grid, 0.35, plan.heatmap_interpolation, "viridis")
+        np.testing.assert_array_equal(pixels_of(shown), tinted)
 
 
 def test_a_missing_explanation_is_replaced_marked_and_scored(world: World):
