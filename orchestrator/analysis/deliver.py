@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from orchestrator.analysis.judge import Judge
 from orchestrator.analysis.report.build import ReportInput, write_report
 from orchestrator.analysis.sources import Sources
 from orchestrator.analysis.summary import summarise, write_summary
+from orchestrator.analysis.validation import Reported, leave_out
 from orchestrator.store import ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
 
@@ -20,13 +22,17 @@ class NoResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Finished:
-    """A job's results and what is needed to read them: its artifacts, and the judge where the world has a truth."""
+    """A job's results and what is needed to read them: its artifacts, and the judge where the world has a truth.
+
+    What is made of it leaves out the features that α was chosen on, unless `with_validation` or there are no others.
+    """
 
     job: str
     title: str
     results: Sequence[FeatureResult]
     store: ArtifactStore
     judge: Judge | None
+    with_validation: bool = False
 
     def __post_init__(self) -> None:
         if not self.results:
@@ -34,16 +40,26 @@ class Finished:
                 f"job {self.job} has no finished feature yet; `steerscope watch {self.job}` waits for it"
             )
 
+    @cached_property
+    def reported(self) -> Reported:
+        """The results that tables and figures are made of."""
+        return leave_out(self.results, self.with_validation)
+
     def sources(self) -> Sources:
-        """Raises LookupError if the artifacts are not in this store."""
-        return Sources.of(self.results[0], self.store)
+        """Raises LookupError if the artifacts are not in this store, NoResultsError if every feature failed."""
+        known = [result for result in self.results if result.HasField("provenance")]
+        if not known:  # a failed item has a reason only
+            raise NoResultsError(f"job {self.job}: no feature has a result; the first: {self.results[0].reason}")
+        return Sources.of(known[0], self.store)
 
 
 def summary_of(finished: Finished, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The summary document (see `summarise`)."""
-    frame = to_frame(finished.results, finished.job)
-    references = finished.sources().references(result.feature for result in finished.results)
-    return summarise(frame, references, finished.judge, seconds)
+    reported = finished.reported
+    frame = to_frame(reported.results, finished.job)
+    references = finished.sources().references(result.feature for result in reported.results)
+    summary = summarise(frame, references, finished.judge, seconds)
+    return summary | {"validation_left_out": reported.left_out, "validation_included": reported.included}
 
 
 def deliver(
@@ -51,8 +67,9 @@ def deliver(
 ) -> None:
     """Write the three files into `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    write_frame(to_frame(finished.results, finished.job), out / "results.parquet")
+    results = finished.reported.results
+    write_frame(to_frame(results, finished.job), out / "results.parquet")
     write_summary(summary, out / "summary.json")
     truth = finished.judge.truth_texts() if finished.judge else {}
-    given = ReportInput(finished.title, finished.job, finished.results, summary, finished.sources(), truth)
+    given = ReportInput(finished.title, finished.job, results, summary, finished.sources(), truth)
     write_report(given, out / "report.html", progress)

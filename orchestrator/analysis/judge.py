@@ -50,15 +50,25 @@ def load_judge(section: Mapping[str, Any]) -> Judge | None:
     return cast(Judge, pkgutil.resolve_name(section["class"])()) if "class" in section else None
 
 
+@dataclass(frozen=True)
+class Tally:
+    """One text: true attributes that it names, true attributes, attributes that it names."""
+
+    hits: int
+    true: int
+    named: int
+
+
+def tally(feature: int, text: str, judge: Judge) -> Tally:
+    """Count one text's attributes; an empty text names nothing. Only for interpretable features."""
+    truth, said = judge.true_attributes(feature), judge.attributes(text)
+    return Tally(sum(said.get(family) == word for family, word in truth.items()), len(truth), len(said))
+
+
 def verdict(frame: "pd.DataFrame", judge: Judge) -> Verdict:
     """Judge the texts of one variant's rows, interpretable features only; an empty text names nothing."""
     known = set(judge.interpretable())
-    named = true = hits = 0
-    for feature, text in zip(frame["feature"], frame["text"], strict=True):
-        if feature not in known:
-            continue
-        truth, said = judge.true_attributes(feature), judge.attributes(text or "")
-        true += len(truth)
-        named += len(said)
-        hits += sum(said.get(family) == word for family, word in truth.items())
+    pairs = zip(frame["feature"], frame["text"], strict=True)
+    tallies = [tally(feature, text or "", judge) for feature, text in pairs if feature in known]
+    hits, true, named = (sum(getattr(one, name) for one in tallies) for name in ("hits", "true", "named"))
     return Verdict(recall=hits / true if true else None, precision=hits / named if named else None)

@@ -14,6 +14,7 @@ from orchestrator.analysis.report.cards import CARD_SCORES, Card, make_card
 from orchestrator.analysis.report.columns import ANCHORS, SCORE_LABELS
 from orchestrator.analysis.report.tables import coverage_table, present_columns, score_rows
 from orchestrator.analysis.sources import Sources
+from orchestrator.analysis.validation import note
 from protos.v1.results_pb2 import FeatureResult
 
 
@@ -43,6 +44,7 @@ def write_report(given: ReportInput, path: Path, progress: Callable[[int], None]
         job=given.job,
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         summary=given.summary,
+        validation=_validation(given.summary),
         columns=columns,
         table=score_rows(given.summary, columns),
         anchors=any(name in ANCHORS for name in variants),
@@ -64,11 +66,16 @@ def _template() -> Any:
     return environment.from_string(source)
 
 
+def _validation(summary: Mapping[str, Any]) -> str:
+    """A summary that knows of no validation features has none."""
+    return note(summary["features"], summary.get("validation_left_out", 0), summary.get("validation_included", 0))
+
+
 def _provenance(results: Sequence[FeatureResult]) -> list[tuple[str, str]]:
-    """The provenance of the first feature; one job has one."""
-    if not results:
+    """The provenance of the first feature that has one; all features of a job share it."""
+    kept = next((result.provenance for result in results if result.HasField("provenance")), None)
+    if kept is None:
         return []
-    kept = results[0].provenance
     pairs = [(f"model {name}", version) for name, version in sorted(kept.models.items())]
     pairs += [(f"images {name}", digest) for name, digest in sorted(kept.sets.items())]
     pairs += [(name, value) for name, value in sorted(kept.settings.items())]

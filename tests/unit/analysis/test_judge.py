@@ -1,7 +1,7 @@
 """Recall and precision by hand."""
 
 from orchestrator.analysis.frame import to_frame
-from orchestrator.analysis.judge import load_judge, verdict
+from orchestrator.analysis.judge import Tally, load_judge, tally, verdict
 from orchestrator.analysis.summary import summarise
 from tests.unit.analysis.examples import feature_result
 
@@ -37,6 +37,12 @@ def test_features_without_truth_do_not_count_and_empty_texts_name_nothing():
     found = verdict(frame, TwoFeatureJudge())
     assert found.recall == 0.0
     assert found.precision is None
+
+
+def test_a_tally_counts_what_is_named_and_what_is_true():
+    judge = TwoFeatureJudge()
+    assert tally(1, "blue star stripes", judge) == Tally(hits=1, true=2, named=3)
+    assert tally(2, "", judge) == Tally(hits=0, true=1, named=0)
 
 
 def test_no_judge_named_no_judge_loaded():
