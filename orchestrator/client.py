@@ -149,18 +149,20 @@ class JobsClient:
         self,
         feature: int | None = None,
         *,
-        direction: Sequence[float] | None = None,
+        direction: Sequence[float] | pb.Direction | None = None,
         name: str = "",
         spec: pb.JobSpec | None = None,
     ) -> Iterator[pb.ExplainEvent]:
         """One feature, or one raw direction (called `name`), at once: explanations as they come, then the result.
 
-        Leaving the iterator early stops the work.
+        A `pb.Direction` goes as it is: it may be a contrast of images. Leaving the iterator early stops the work.
         """
         if (feature is None) == (direction is None):
             raise InvalidRequestError(Code.INVALID_ARGUMENT, "target: give either a feature or a direction")
         request = pb.ExplainRequest(spec=spec)
-        if direction is not None:
+        if isinstance(direction, pb.Direction):
+            request.direction.CopyFrom(direction)
+        elif direction is not None:
             request.direction.CopyFrom(pb.Direction(values=direction, name=name))
         elif feature is not None:
             request.feature = feature

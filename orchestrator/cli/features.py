@@ -28,14 +28,24 @@ class FeatureChoice:
             _write_listed(self.listed or "", spec)
 
 
+def listed_features(listed: str) -> list[int]:
+    """Ids and ranges by comma, rising and without doubles. Raises CommandError."""
+    return sorted({feature for span in _spans(listed) for feature in span})
+
+
 def _write_listed(listed: str, spec: JobSpec) -> None:
-    spans = [_span(part.strip()) for part in listed.split(",") if part.strip()]
-    if not spans:
-        raise CommandError("features: the list is empty; give ids and ranges such as 3,17,40-55")
+    spans = _spans(listed)
     if len(spans) == 1 and len(spans[0]) > 1:
         spec.feature_range.CopyFrom(FeatureRange(start=spans[0].start, stop=spans[0].stop))
         return
-    spec.feature_ids.extend(sorted({feature for span in spans for feature in span}))
+    spec.feature_ids.extend(listed_features(listed))
+
+
+def _spans(listed: str) -> list[range]:
+    spans = [_span(part.strip()) for part in listed.split(",") if part.strip()]
+    if not spans:
+        raise CommandError("features: the list is empty; give ids and ranges such as 3,17,40-55")
+    return spans
 
 
 def _span(part: str) -> range:

@@ -40,14 +40,35 @@ def results(
 
 
 def results_table(found: list[FeatureResult]) -> Table:
-    """A row per feature and variant, with the scores that any of them has."""
+    """A row per feature (or direction) and variant, with the scores that any of them has."""
     rows = [(result, variant) for result in found for variant in result.variants]
     scores = [name for name in SCORE_LABELS if any(name in variant.scores for _, variant in rows)]
-    table = Table("feature", "variant", "explanation", *(SCORE_LABELS.get(name, name) for name in scores))
+    protocols = {result.provenance.settings.get("protocol", "") for result in found} - {"", "clean"}
+    table = Table(
+        "feature",
+        "variant",
+        "explanation",
+        *(SCORE_LABELS.get(name, name) for name in scores),
+        title=f"protocol: {', '.join(sorted(protocols))}" if protocols else None,
+    )
     for result, variant in rows:
-        text = escape(variant.text) or f"[red]{variant.outcome}[/] {escape(variant.reason)}"
-        table.add_row(str(result.feature), variant.variant, text, *(_figure(variant, name) for name in scores))
+        table.add_row(_target(result), variant.variant, _said(variant), *(_figure(variant, name) for name in scores))
     return table
+
+
+def _target(result: FeatureResult) -> str:
+    """The feature, marked if α was chosen on it, or the direction's name."""
+    if result.feature < 0:
+        return escape(result.direction)
+    return f"{result.feature} [dim]validation[/]" if result.validation else str(result.feature)
+
+
+def _said(variant: VariantResult) -> str:
+    text = escape(variant.text)
+    if variant.outcome == "ok":
+        return text
+    told = f"[red]{variant.outcome}[/] {escape(variant.reason)}"
+    return f"{text} ({told})" if text else told
 
 
 def _figure(variant: VariantResult, name: str) -> str:

@@ -19,11 +19,16 @@ def submit(
     features: Annotated[str | None, typer.Option(help="Feature ids: 3,17,40-55.")] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="So many alive features, drawn by --seed.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All alive features.")] = False,
-    variants: Annotated[str | None, typer.Option(help="Explanations to make, by comma [default: all five].")] = None,
+    variants: Annotated[
+        str | None, typer.Option(help="Explanations, by comma; NAME@ALPHA sets its alpha [default: the profile's].")
+    ] = None,
     scores: Annotated[str | None, typer.Option(help="Scores to compute, by comma [default: the profile's].")] = None,
     alpha: Annotated[float | None, typer.Option(help="Strength of `steering` [default: the profile's].")] = None,
     informed_alpha: Annotated[float | None, typer.Option(help="Strength of the informed variants.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of both: norm (of the mean residual) or raw.")] = "norm",
+    protocol: Annotated[
+        str | None, typer.Option(help="clean, or released: the choices of the paper's released code.")
+    ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Top images shown and scored on.")] = None,
     images: Annotated[int | None, typer.Option(min=0, help="Images generated per explanation.")] = None,
     texts: Annotated[
@@ -37,7 +42,14 @@ def submit(
     api: Api = None,
 ) -> None:
     """Queue a job: every chosen feature is explained by each variant, and each explanation is scored."""
-    spec = JobSpec(name=name, variants=split(variants), scores=split(scores), top_k=top_k, generated_images=images)
+    spec = JobSpec(
+        name=name,
+        variants=split(variants),
+        scores=split(scores),
+        top_k=top_k,
+        generated_images=images,
+        protocol=protocol,
+    )
     FeatureChoice(features, sample, everything, seed).write(spec)
     if seed is not None:
         spec.seed = seed

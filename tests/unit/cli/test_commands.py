@@ -47,6 +47,20 @@ def test_markup_in_an_explanation_is_shown_as_it_is():
     assert list(text.cells) == [r"\[red]x\[/red]"]
 
 
+def test_the_table_names_directions_and_marks_what_a_reader_must_know():
+    results = [feature_result(5), feature_result(-1), feature_result(6, text="generic object")]
+    results[0].validation = True
+    results[1].direction = "dogs [1]"
+    results[2].variants[0].outcome, results[2].variants[0].reason = "replaced", "was empty"
+    results[2].provenance.settings["protocol"] = "released"
+    table = results_table(results)
+    targets, _, texts = (list(column.cells) for column in table.columns[:3])
+    assert targets == ["5 [dim]validation[/]", "dogs [1]", "6"]
+    assert texts[2] == "generic object ([red]replaced[/] was empty)"
+    assert table.title == "protocol: released"
+    assert results_table(results[:2]).title is None
+
+
 def test_addresses_are_found_again_until_forgotten(tmp_path):
     written = Addresses("127.0.0.1:1", "redis://x", "microworld", "file:///a", {"vlm": "dns:///b"})
     written.write(tmp_path)
