@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.serving.errors import InvalidInputError
+from services.serving.model import Resident
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -18,6 +19,7 @@ class Backend(ABC):
     version: str
     facts: Mapping[str, str]
     warm_up_prompt: str | None = None  # a text that it can surely draw
+    resident: Resident | None = None  # what leaves the device while the service is idle
 
     @abstractmethod
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float) -> Sequence[Pixels]:

@@ -7,9 +7,8 @@ from services.generator.drawing import Drawing
 from services.generator.model import GenerateModel
 from services.generator.settings import GeneratorSettings
 from services.serving.plugin import choose, identity, instantiate
-from services.serving.profile import resolve_path
 from services.serving.provenance import digest_text
-from services.serving.weights import values_for, weights_digest
+from services.serving.weights import Source, values_for, weights_digest
 
 
 def load(settings: GeneratorSettings) -> tuple[GenerateModel]:
@@ -25,16 +24,24 @@ def _configured(settings: GeneratorSettings) -> Backend:
 
 def _diffusers(settings: GeneratorSettings) -> Backend:
     # Late: a service with a configured class needs neither torch nor diffusers.
-    from services.generator.diffusion import DiffusionBackend, load_pipeline
+    from services.generator.diffusion import DiffusionBackend, load_pipeline, resident_parts
     from services.serving.device import resolve_device, resolve_dtype
 
-    weights, device = resolve_path(settings.model), resolve_device(settings.device)
+    source, device = Source.parse(settings.model), resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
+    if settings.offload != "none" and device.type == "cpu":
+        raise ValueError(f"setting 'offload': {settings.offload!r} spares an accelerator's memory, but device is cpu")
     chosen = settings.model_dump(include={"steps", "guidance", "size", "max_sequence_length"})
-    drawing = values_for(weights, Drawing, chosen)
-    pipeline = load_pipeline(weights, t5=settings.t5, device=str(device), dtype=dtype, offload=settings.offload)
-    version = digest_text(weights_digest(weights), repr(drawing), str(settings.t5), str(dtype))
-    return DiffusionBackend(pipeline, drawing, version)
+    drawing = values_for(source.location, Drawing, chosen)
+    pipeline = load_pipeline(source, t5=settings.t5, device=str(device), dtype=dtype, offload=settings.offload)
+    weights = weights_digest(source.location, source.revision)
+    return DiffusionBackend(
+        pipeline,
+        drawing,
+        digest_text(weights, repr(drawing), str(settings.t5), str(dtype)),
+        images_per_pass=settings.images_per_pass,
+        resident=resident_parts(pipeline, settings.offload),
+    )
 
 
 BACKENDS: Mapping[str, Callable[[GeneratorSettings], Backend]] = {"diffusers": _diffusers}

@@ -13,11 +13,13 @@ class GenerateModel(ServedModel[GenerateRow, Generated]):
     """Draws the rows of a batch with a backend."""
 
     spec = GENERATE
+    memory_advice = "take a smaller size, bfloat16 as dtype, t5 = false, or offload = model"
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.version = backend.version
         self.facts = backend.facts
+        self.resident = backend.resident
 
     def run(self, rows: Sequence[GenerateRow], parameters: Parameters) -> Sequence[Generated]:
         for row in rows:

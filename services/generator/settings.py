@@ -17,10 +17,12 @@ class GeneratorSettings(ServiceSettings):
     backend: str = Field("diffusers", description="diffusers, or package.module:ClassName of a class that draws")
     backend_options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of that class")
     model: str = Field(
-        "stabilityai/stable-diffusion-3.5-medium", description="folder, package:… or hub id of a Stable Diffusion 3"
+        "stabilityai/stable-diffusion-3.5-medium",
+        description="a Stable Diffusion 3 or 3.5: folder, package:… or hub id, which @revision pins",
     )
     t5: bool = Field(True, description="load the third text encoder (T5-XXL)")
     offload: Literal["none", "model", "sequential"] = Field("none", description="what waits in main memory")
+    images_per_pass: int = Field(8, ge=1, description="images drawn at once; fewer where they do not fit into memory")
     steps: int | None = Field(None, ge=1, le=200, description="denoising steps")
     guidance: float | None = Field(None, ge=0, le=50, description="classifier-free guidance")
     size: int | None = Field(None, ge=16, le=2048, description="side of the image in pixels")
