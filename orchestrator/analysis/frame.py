@@ -17,12 +17,12 @@ _WRITERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
 def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
     """A row per feature and variant, features ascending, variants in the job's order.
 
-    Columns: the keys; alive, frequency; outcome, reason, text, raw_text, tokens, logprob, truncated; per score
-    `<score>` (NaN where it has no value) and `<score>_outcome`; per judge `<judge>_activations`, S of each
-    generated image.
+    Columns: the keys; alive, frequency, validation (α was chosen on the feature); outcome, reason, text, raw_text,
+    tokens, logprob, truncated; per score `<score>` (NaN where it has no value) and `<score>_outcome`; per judge
+    `<judge>_activations`, S of each generated image.
     """
     rows = [_row(result, variant, job) for result in results for variant in result.variants]
-    columns = [*KEYS, "alive", "frequency", *_TEXT_COLUMNS]
+    columns = [*KEYS, "alive", "frequency", "validation", *_TEXT_COLUMNS]
     columns += [column for score in SCORES for column in (score, f"{score}_outcome")]
     columns += [f"{judge}_activations" for judge in JUDGES]
     frame = pd.DataFrame(rows, columns=columns)
@@ -39,6 +39,7 @@ def _row(result: FeatureResult, variant: VariantResult, job: str) -> dict[str, o
         "variant": variant.variant,
         "alive": result.alive,
         "frequency": result.frequency,
+        "validation": result.validation,
     }
     for column in _TEXT_COLUMNS:
         missing = column == "logprob" and not variant.HasField("logprob")

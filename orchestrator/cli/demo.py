@@ -20,8 +20,7 @@ from orchestrator.demo.anchors import SHUFFLED, TRUTH, anchor_texts, choose_feat
 from orchestrator.local.images import SETS
 from orchestrator.local.stack import Stack
 from orchestrator.local.supervisor import Supervisor, interrupt_on_signals
-from orchestrator.pipeline.defaults import SCORES
-from orchestrator.pipeline.variants import METHODS
+from orchestrator.pipeline.defaults import SCORES, JobDefaults
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import DONE, Job, JobSpec
 from protos.v1.results_pb2 import FeatureResult
@@ -39,7 +38,7 @@ def demo(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted demo left.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Features treated at a time.")] = 8,
 ) -> None:
-    """Start everything, index two image sets, explain and score features by all methods, report, stop everything."""
+    """Start everything, index two image sets, explain and score features by every method, report, stop everything."""
     from orchestrator.analysis.deliver import Finished, summary_of  # pandas: only where it is needed
 
     clock = _Clock()
@@ -93,7 +92,7 @@ def _work(
     spec = JobSpec(
         name=f"{stack.profile.name}: {len(chosen)} features",
         feature_ids=chosen,
-        variants=[*METHODS, TRUTH, SHUFFLED],
+        variants=[*JobDefaults.resolve(stack.profile.section("jobs")).variants, TRUTH, SHUFFLED],
         scores=SCORES,
         seed=seed,
         texts=anchor_texts(judge, chosen, seed),

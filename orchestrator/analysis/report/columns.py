@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
+from orchestrator.pipeline.variants import AT
+
 VARIANT_LABELS = {
     "steering": "Steering",
+    "steering_residual": "Steering, mean residual",
+    "steering_encoder": "Steering, encoder row",
     "topk_masks": "Top-k masks",
     "topk_heatmaps": "Top-k heatmaps",
     "informed_masks": "Informed masks",
     "informed_heatmaps": "Informed heatmaps",
+    "informed_masks_residual": "Informed masks, mean residual",
+    "informed_heatmaps_residual": "Informed heatmaps, mean residual",
+    "control_random": "Control, random direction",
+    "control_permuted": "Control, another feature",
     "truth": "truth",
     "shuffled": "shuffled",
 }
@@ -38,8 +46,11 @@ SCORE_LABELS = {column.key: column.label for column in COLUMNS}
 
 
 def label_of(variant: str) -> str:
-    """The name people read for a variant."""
-    return VARIANT_LABELS.get(variant, variant)
+    """The name people read for a variant, with its own α if it has one."""
+    base, at, alpha = variant.partition(AT)
+    if not at:
+        return VARIANT_LABELS.get(variant, variant)
+    return f"{VARIANT_LABELS.get(base, base)}, α {alpha}"
 
 
 def figure(value: float | None) -> str:

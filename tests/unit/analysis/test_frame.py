@@ -5,7 +5,7 @@ import pytest
 
 from orchestrator.analysis.coverage import coverage
 from orchestrator.analysis.frame import to_frame, write_frame
-from tests.unit.analysis.examples import feature_result
+from tests.unit.analysis.examples import feature_result, variant_result
 
 
 def test_a_missing_score_is_missing_and_its_outcome_is_kept():
@@ -18,6 +18,15 @@ def test_a_missing_score_is_missing_and_its_outcome_is_kept():
 def test_rows_come_sorted_by_key():
     frame = to_frame([feature_result(9), feature_result(3, variant="topk_masks"), feature_result(5)], "job")
     assert list(frame["feature"]) == [3, 5, 9]
+
+
+def test_a_grid_of_alphas_is_more_rows_and_validation_features_are_marked():
+    result = feature_result(4, variant="steering@2")
+    result.variants.append(variant_result("steering@2.5"))
+    result.validation = True
+    frame = to_frame([result, feature_result(5)], "job")
+    assert list(frame["variant"]) == ["steering@2", "steering@2.5", "steering"]
+    assert list(frame["validation"]) == [True, True, False]
 
 
 def test_a_feature_given_twice_is_refused():

@@ -7,9 +7,10 @@ import pytest
 
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.report.build import ReportInput, write_report
-from orchestrator.analysis.report.columns import figure
+from orchestrator.analysis.report.columns import VARIANT_LABELS, figure, label_of
 from orchestrator.analysis.sources import View
 from orchestrator.analysis.summary import summarise
+from orchestrator.pipeline.variants import VARIANTS
 from tests.unit.analysis.examples import feature_result
 
 HOSTILE = '<script>alert("x")</script> & "quotes"'
@@ -54,6 +55,14 @@ def test_every_feature_has_a_card_with_three_strips(page):
 def test_what_is_missing_says_why(page):
     assert ">empty<" in page
     assert ">failed<" in page
+
+
+def test_every_variant_has_a_label_and_its_own_alpha_shows():
+    assert set(VARIANTS) <= set(VARIANT_LABELS)
+    assert len(set(VARIANT_LABELS.values())) == len(VARIANT_LABELS)
+    assert label_of("steering_residual") == "Steering, mean residual"
+    assert label_of("steering@2.5") == "Steering, α 2.5"
+    assert label_of("mine") == "mine"
 
 
 def test_figures():

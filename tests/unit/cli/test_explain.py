@@ -120,9 +120,14 @@ class NoAnswers(list[pb.ExplainEvent]):
 
 def test_a_direction_may_be_a_message(monkeypatch: pytest.MonkeyPatch):
     """The real client sends it as it is."""
-    sent = []
+    sent: list[pb.ExplainRequest] = []
+
+    def keep(request: pb.ExplainRequest) -> NoAnswers:
+        sent.append(request)
+        return NoAnswers()
+
     client = JobsClient("127.0.0.1:9")
-    monkeypatch.setattr(client._stub, "Explain", lambda request: sent.append(request) or NoAnswers())
+    monkeypatch.setattr(client._stub, "Explain", keep)
     direction = pb.Direction(contrast=pb.Contrast(positive="p", negative="n"), name="mine")
     assert list(client.explain(direction=direction)) == []
     assert list(client.explain(direction=[1.0, 2.0], name="raw")) == []
