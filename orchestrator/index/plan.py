@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, cast, get_args
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from orchestrator.profile import ProfileSection
 from orchestrator.remote import ModelFacts
 from orchestrator.store import JSON, ArtifactStore, digest_of
 from protos.v1.jobs_pb2 import IndexSpec
-from services.imagesets import open_images
+from services.imagesets import Part, open_images
 from services.serving.profile import Profile
 
 MERGE = "merge"  # the final item
@@ -26,6 +25,7 @@ class ImageSettings(ProfileSection):
 
     top_k: int = Field(10, ge=1, le=1000, description="images kept per feature; a job can use at most as many")
     reference: int = Field(256, ge=0, description="images of the fixed random sample whose scores are all stored")
+    test_share: float = Field(0.5, gt=0, lt=1, description="part of a place's images that its `test` split takes")
     shard_size: int = Field(256, ge=1, description="images per task")
     batch: int = Field(16, ge=1, le=256, description="images per call of the sae service")
     reduce: Reduce = Field("mean", description="patches to image score (METHOD §4)")
@@ -38,7 +38,7 @@ class IndexPlanError(ValueError):
 
 
 class IndexPlan(BaseModel):
-    """Everything a shard depends on. `listing` is the artifact with the image paths; `reference` holds image ids."""
+    """Everything a shard depends on. `listing` is the artifact with the images' names, `reference` a number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,9 @@ class IndexPlan(BaseModel):
     batch: int
     top_k: int
     reduce: Reduce
-    reference: tuple[int, ...]
+    reference: int
+    split: Part | None = None
+    test_share: float = 0.5
     seed: int
     dict_size: int
     activation_dim: int = 0  # 0 and no residuals: indexes of before the sums
@@ -59,6 +61,17 @@ class IndexPlan(BaseModel):
     layer: int
     subject_digest: str
     models: dict[str, str]
+
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _counted(cls, value: Any) -> Any:
+        """Indexes of before the sample was drawn by content list its images."""
+        return len(value) if isinstance(value, list | tuple) else value
+
+    @property
+    def share(self) -> float:
+        """The part of the listed images that are expected to be members."""
+        return {None: 1.0, "test": self.test_share, "explain": 1 - self.test_share}[self.split]
 
     def items(self) -> list[str]:
         """The shards, as the job's items; `MERGE` comes after them."""
@@ -79,9 +92,8 @@ def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: Artifac
     settings = _settings(spec, profile)
     if not spec.name or "/" in spec.name:
         raise IndexPlanError("name: an index needs a name without '/', such as explain or test")
+    split = _split(spec)
     images = open_images(spec.images)
-    count = min(settings.reference, len(images))
-    sample = np.random.default_rng([settings.seed, len(images)]).choice(len(images), count, replace=False)
     return IndexPlan(
         name=spec.name,
         root=images.location,
@@ -91,7 +103,9 @@ def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: Artifac
         batch=settings.batch,
         top_k=settings.top_k,
         reduce=settings.reduce,
-        reference=tuple(sorted(int(image) for image in sample)),
+        reference=settings.reference,
+        split=split,
+        test_share=settings.test_share,
         seed=settings.seed,
         dict_size=facts.dict_size,
         activation_dim=facts.activation_dim,
@@ -101,6 +115,15 @@ def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: Artifac
         subject_digest=facts.subject_digest,
         models={name: version for name, version in facts.versions.items() if name in ("sae.index", "sae.score")},
     )
+
+
+def _split(spec: IndexSpec) -> Part | None:
+    if not spec.HasField("split"):
+        return None
+    for part in get_args(Part):
+        if part == spec.split:
+            return cast(Part, part)
+    raise IndexPlanError(f"split: {spec.split!r} is none; give {' or '.join(get_args(Part))}, or leave it out for all")
 
 
 def _settings(spec: IndexSpec, profile: Profile) -> ImageSettings:

@@ -7,17 +7,17 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.index.places import listed_images
 from orchestrator.index.plan import IndexPlan
 from orchestrator.index.topk import TopTable
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore, digest_of
-from services.imagesets import ImageSetError, digest_of_bytes
+from services.imagesets import ImageSet, ImageSetError, digest_of_bytes
 
 
 class IndexRecord(BaseModel):
@@ -105,21 +105,24 @@ class Index:
     def _table(self) -> TopTable:
         return TopTable.from_arrays(self._arrays)
 
+    @property
+    def _images(self) -> ImageSet:
+        return listed_images(self._store, self.plan.root, self.plan.listing)
+
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The images' paths below the set's folder, by image id."""
+        """The names of all images of the place (paths below a folder), by image id."""
         return tuple(JSON.decode(self._store.get(self.plan.listing)))
 
     @cached_property
     def digests(self) -> dict[int, str]:
-        """sha256 of every readable image, by image id."""
-        unreadable = {image for image, _, _ in self.record.unreadable}
+        """sha256 of every member that could be read, by image id."""
         rows = self._arrays["digests"]
-        return {image: row.tobytes().hex() for image, row in enumerate(rows) if image not in unreadable}
+        return {image: row.tobytes().hex() for image, row in enumerate(rows) if row.any()}
 
     @property
     def reference(self) -> npt.NDArray[np.float32]:
-        """Scores S of the reference sample for all features, float32 [r, s]."""
+        """Scores S of the reference sample for all features, float32 [r, s]; rows in the order of the draw."""
         return self._arrays["reference"]
 
     @property
@@ -148,12 +151,12 @@ class Index:
         return [self._image(row) for row in self._table.rows_of(feature)[:k]]
 
     def read(self, image: TopImage) -> bytes:
-        """The encoded image. Raises ImageSetError if the file is gone or is not the one that was indexed."""
-        path = Path(self.plan.root) / image.path
+        """The encoded image. Raises ImageSetError if it is gone or is not the one that was indexed."""
         try:
-            data = path.read_bytes()
+            data = self._images.read(image.image)
         except OSError as error:
-            raise ImageSetError(f"image {image.path} of index {self.id}: {error.strerror}; build it again") from error
+            reason = error.strerror or error
+            raise ImageSetError(f"image {image.path} of index {self.id}: {reason}; build it again") from error
         if digest_of_bytes(data) != image.digest:
             raise ImageSetError(f"image {image.path} changed since index {self.id} was built; build it again")
         return data

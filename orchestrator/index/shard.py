@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.index.plan import IndexPlan
+from orchestrator.index.sample import cutoff_key, sample_key
 from orchestrator.index.sums import ShardSums, SumCollector
 from orchestrator.index.topk import TopCollector, TopTable
 from orchestrator.remote import Calls, RefusedInput
-from services.imagesets import ImageSet, digest_of_bytes
+from services.imagesets import ImageSet, digest_of_bytes, is_part_of
 from services.sae.spec import INDEX, SCORE, IndexHits, IndexQuery, ScoreRow
 
 Answer = TypeVar("Answer")
@@ -24,8 +25,9 @@ _BATCH_BYTES = 16 << 20
 class Shard:
     """What a shard found. Images count from 0 within the shard, so that an unchanged shard is found in the cache.
 
-    `digests` [n] are sha256 in hex, "" where `faults` [n] says why an image could not be read; `reference` [r, s] are
-    the scores of `reference_images` [r]; `sums` are those of the residuals, if the plan wants them.
+    `digests` [n] are sha256 in hex, "" where `faults` [n] says why an image could not be read, or where it belongs to
+    the other part of the place; `reference` [r, s] are the scores of `reference_images` [r], the sample's candidates;
+    `sums` are those of the residuals, if the plan wants them.
     """
 
     table: TopTable
@@ -67,15 +69,24 @@ class ShardBuilder:
 
     def __init__(self, plan: IndexPlan, images: ImageSet, ids: range, calls: Calls) -> None:
         self._plan, self._images, self._ids, self._calls = plan, images, ids, calls
+        self._most = plan.batch
         self.digests = [""] * len(ids)
         self.faults = [""] * len(ids)
 
     def digest(self) -> None:
-        """Hash every file; those that cannot be read are noted."""
+        """Hash every image; members get a digest, those that cannot be read are noted."""
         for local in range(len(self._ids)):
             self._calls.check()
             data = self._read(local)
-            self.digests[local] = "" if data is None else digest_of_bytes(data)
+            digest = "" if data is None else digest_of_bytes(data)
+            if digest and is_part_of(self._plan.split, digest, self._plan.test_share):
+                self.digests[local] = digest
+
+    def candidates(self) -> list[int]:
+        """The members that may be in the set's reference sample, counted within the shard."""
+        plan = self._plan
+        cutoff = cutoff_key(plan.reference, plan.images * plan.share)
+        return [local for local, digest in enumerate(self.digests) if digest and sample_key(plan.seed, digest) < cutoff]
 
     def build(self) -> Shard:
         """The best images and the reference scores. Raises what `Calls.infer` raises, but for refused images."""
@@ -102,13 +113,12 @@ class ShardBuilder:
         return best.table(), None if sums is None else sums.sums()
 
     def _reference(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        wanted = [local for local, image in enumerate(self._ids) if image in set(self._plan.reference)]
-
         def ask(images: Sequence[bytes]) -> list[npt.NDArray[np.float32]]:
             rows = [ScoreRow(image) for image in images]
             return [row.score for row in self._calls.infer("sae", SCORE, rows, {"reduce": self._plan.reduce})]
 
-        found = [pair for ids, scores in self._accepted(wanted, ask) for pair in zip(ids, scores, strict=True)]
+        answers = self._accepted(self.candidates(), ask)
+        found = [pair for ids, scores in answers for pair in zip(ids, scores, strict=True)]
         scores = np.array([score for _, score in found], np.float32).reshape(len(found), self._plan.dict_size)
         return np.array([local for local, _ in found], np.int64), scores
 
@@ -122,7 +132,10 @@ class ShardBuilder:
     def _ask(
         self, batch: list[tuple[int, bytes]], ask: Callable[[Sequence[bytes]], Answer]
     ) -> Iterator[tuple[list[int], Answer]]:
-        """A refused batch is halved until the images at fault stand alone."""
+        """A refused batch is halved until the images at fault stand alone.
+
+        If none is at fault, they were too many for one answer: later batches are no larger than what went through.
+        """
         try:
             yield [local for local, _ in batch], ask([data for _, data in batch])
         except RefusedInput as error:
@@ -132,26 +145,28 @@ class ShardBuilder:
             middle = len(batch) // 2
             yield from self._ask(batch[:middle], ask)
             yield from self._ask(batch[middle:], ask)
+            if not any(self.faults[local] for local, _ in batch):
+                self._most = min(self._most, middle)
 
     def _read(self, local: int) -> bytes | None:
         try:
             return self._images.read(self._ids[local])
         except OSError as error:
-            self.faults[local] = f"cannot be read: {error.strerror}"
+            self.faults[local] = f"cannot be read: {error.strerror or error}"
             return None
 
     def _batches(self, locals_: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
-        """Readable images, at most `batch` and about 16 MiB at once."""
+        """Readable members, at most `batch` and about 16 MiB at once."""
         batch: list[tuple[int, bytes]] = []
         for local in locals_:
-            data = None if self.faults[local] else self._read(local)
+            data = self._read(local) if self.digests[local] and not self.faults[local] else None
             if data is None:
                 continue
             if batch and sum(len(image) for _, image in batch) + len(data) > _BATCH_BYTES:
                 yield batch
                 batch = []
             batch.append((local, data))
-            if len(batch) == self._plan.batch:
+            if len(batch) >= self._most:
                 yield batch
                 batch = []
         if batch:

@@ -2,7 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".ppm"})
 
 
 class ImageSetError(ValueError):
@@ -25,7 +28,7 @@ class ImageSet(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, image: int) -> bytes:
-        """The encoded image. Raises OSError when it cannot be read."""
+        """The encoded image. Raises OSError when it cannot be read, ImageSetError when the place has changed."""
         ...
 
 
@@ -37,3 +40,13 @@ def digest_of_bytes(data: bytes) -> str:
 def set_hash(digests: Iterable[str]) -> str:
     """The hash of a set: sha256 over its images' digests in sorted order; names and order do not matter."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+
+
+def library(name: str, location: str) -> Any:
+    """A module that only this kind of set needs. Raises ImageSetError that names the extra to install."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImageSetError(
+            f"images {location!r}: needs the package {name}; pip install 'steerscope[imagesets]'"
+        ) from error

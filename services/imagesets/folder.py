@@ -1,11 +1,10 @@
 """A folder as an image set: the images below it by the sorted order of their paths."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.imagesets.base import ImageSetError
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".ppm"})
+from services.imagesets.base import SUFFIXES, ImageSetError
 
 
 @dataclass(frozen=True)
@@ -18,17 +17,27 @@ class FolderImages:
     @classmethod
     def scan(cls, folder: str | Path) -> "FolderImages":
         """All images below `folder`, by suffix; hidden files are left out. Raises ImageSetError."""
-        root = Path(folder).expanduser().resolve()
-        if not root.is_dir():
-            raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
+        root = _existing(folder)
         found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
         names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
         if not names:
             raise ImageSetError(f"images {str(folder)!r}: holds none; files must end in {', '.join(sorted(SUFFIXES))}")
         return cls(str(root), tuple(names))
 
+    @classmethod
+    def listed(cls, folder: str, names: Sequence[str]) -> "FolderImages":
+        """The images that an earlier scan found: names are paths, so nothing has to be looked for again."""
+        return cls(str(_existing(folder)), tuple(names))
+
     def __len__(self) -> int:
         return len(self.names)
 
     def read(self, image: int) -> bytes:
         return (Path(self.location) / self.names[image]).read_bytes()
+
+
+def _existing(folder: str | Path) -> Path:
+    root = Path(folder).expanduser().resolve()
+    if not root.is_dir():
+        raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
+    return root

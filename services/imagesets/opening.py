@@ -1,9 +1,43 @@
 """From a location to the set that lies there."""
 
-from services.imagesets.base import ImageSet
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.imagesets import hf, shards
+from services.imagesets.base import ImageSet, ImageSetError
 from services.imagesets.folder import FolderImages
+from services.imagesets.hf import HfLocation
+from services.imagesets.rows import RowImages
+from services.imagesets.shards import ShardImages, absolute_patterns
 
 
-def open_images(location: str) -> ImageSet:
-    """The image set at `location`: a folder. Raises ImageSetError."""
-    return FolderImages.scan(location)
+def open_images(location: str, names: Sequence[str] | None = None) -> ImageSet:
+    """The image set at `location` (see the package). Raises ImageSetError.
+
+    With `names`, those that an earlier opening found, it is that very set: of a folder just these files are taken
+    without looking for others, and other places are refused if they hold something else by now.
+    """
+    if location.startswith(hf.SCHEME):
+        return _unchanged(RowImages(location), names)
+    if location.startswith(shards.SCHEME):
+        return _unchanged(ShardImages(location), names)
+    return FolderImages.scan(location) if names is None else FolderImages.listed(location, names)
+
+
+def absolute(location: str) -> str:
+    """The same place whatever the working directory. Raises ImageSetError if the location breaks the grammar."""
+    if location.startswith(hf.SCHEME):
+        return str(HfLocation.parse(location))
+    if location.startswith(shards.SCHEME):
+        return absolute_patterns(location)
+    return str(Path(location).expanduser().resolve())
+
+
+def _unchanged(images: ImageSet, names: Sequence[str] | None) -> ImageSet:
+    if names is not None and not (
+        len(images) == len(names) and all(old == new for old, new in zip(names, images.names, strict=True))
+    ):
+        raise ImageSetError(
+            f"images {images.location!r}: hold other images than when they were listed; index them again"
+        )
+    return images

@@ -1,0 +1,143 @@
+"""WebDataset shards as an image set: members of tar files, read where they lie."""
+
+import glob
+import os
+import tarfile
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from services.imagesets.base import SUFFIXES, ImageSetError, library
+from services.imagesets.names import PackedNames
+
+SCHEME = "wds:"
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A tar as it was when its members were listed."""
+
+    path: Path
+    size: int
+    changed_ns: int
+
+
+class ShardImages:
+    """`names[i]` is "shard/member", the shard's path below the folder that all shards share.
+
+    The members' offsets and sizes are found in one pass over the headers at opening: 20 bytes and the name per image
+    stay in memory. Files are opened per read, so that any number of threads can read.
+    """
+
+    def __init__(self, location: str) -> None:
+        """Raises ImageSetError: a shard is missing, remote, compressed or damaged, or there are no images."""
+        patterns = _patterns(location)
+        self.location = SCHEME + ",".join(patterns)
+        paths = [Path(path) for path in _expanded(patterns, location)]
+        self._shards = [_shard(path) for path in paths]
+        self._shard, self._offset, self._size = array("i"), array("q"), array("q")
+        self.names: Sequence[str] = PackedNames(self._list(_folder_of(paths)))
+        if not self.names:
+            known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+            raise ImageSetError(f"images {location!r}: hold none; the field of a member must be one of {known}")
+        if len(set(self.names)) < len(self.names):
+            raise ImageSetError(f"images {location!r}: a shard holds two members of one name; write it again")
+
+    def __len__(self) -> int:
+        return len(self._offset)
+
+    def read(self, image: int) -> bytes:
+        shard, size = self._shards[self._shard[image]], self._size[image]
+        with shard.path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if (status.st_size, status.st_mtime_ns) != (shard.size, shard.changed_ns):
+                raise ImageSetError(f"{shard.path} changed while it was in use; start again with the new one")
+            data = os.pread(file.fileno(), size, self._offset[image])
+        if len(data) < size:
+            raise OSError(f"{shard.path} ends within this member")
+        return data
+
+    def _list(self, folder: Path) -> Iterator[str]:
+        """The names of all images; where they lie goes into the arrays."""
+        for number, shard in enumerate(self._shards):
+            for member in _members(shard.path):
+                if _is_image(member):
+                    self._shard.append(number)
+                    self._offset.append(member.offset_data)
+                    self._size.append(member.size)
+                    yield f"{shard.path.relative_to(folder).as_posix()}/{PurePosixPath(member.name)}"
+
+
+def absolute_patterns(location: str) -> str:
+    """The location with its paths made absolute. Raises ImageSetError for addresses of other machines."""
+    return SCHEME + ",".join(_patterns(location))
+
+
+def _patterns(location: str) -> list[str]:
+    """The parts between commas that stand outside braces, as absolute paths."""
+    parts, depth = [""], 0
+    for letter in location.removeprefix(SCHEME):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    for part in parts:
+        if "://" in part or part.startswith("pipe:"):
+            raise ImageSetError(f"images {location!r}: {part} is remote; download the shards and give their paths")
+    if not all(parts):
+        raise ImageSetError(f"images {location!r}: an empty path; write wds:/data/val-{{000..010}}.tar")
+    return [os.path.abspath(os.path.expanduser(part)) for part in parts]  # noqa: PTH100, PTH111 -- patterns, not paths
+
+
+def _expanded(patterns: Sequence[str], location: str) -> list[str]:
+    """The shards of all patterns, each once: braces in their order, globs sorted."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        for path in _braces(pattern, location):
+            matches = sorted(glob.glob(path)) if glob.has_magic(path) and not Path(path).exists() else [path]  # noqa: PTH207 -- absolute patterns
+            if not matches:
+                raise ImageSetError(f"images {location!r}: {path} matches no file on the server's machine")
+            found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def _braces(pattern: str, location: str) -> list[str]:
+    if "{" not in pattern:
+        return [pattern]
+    try:
+        return list(library("braceexpand", location).braceexpand(pattern, escape=False))
+    except ValueError as error:
+        raise ImageSetError(f"images {location!r}: {error}; write shards as {{000..010}}") from error
+
+
+def _shard(path: Path) -> _Shard:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ImageSetError(f"images {SCHEME}{path}: {error.strerror} on the server's machine") from error
+    return _Shard(path, status.st_size, status.st_mtime_ns)
+
+
+def _folder_of(paths: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _members(path: Path) -> Iterator[tarfile.TarInfo]:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            kept: list[tarfile.TarInfo] = vars(tar)["members"]
+            while (member := tar.next()) is not None:
+                yield member
+                kept.clear()  # else a TarInfo of a kilobyte per member
+    except (tarfile.TarError, OSError) as error:
+        raise ImageSetError(
+            f"images {SCHEME}{path}: no whole, uncompressed tar ({error}); fetch it again, or decompress it"
+        ) from error
+
+
+def _is_image(member: tarfile.TarInfo) -> bool:
+    """Whether its WebDataset field is an image; hidden files are left out."""
+    key, _, field = PurePosixPath(member.name).name.partition(".")
+    return member.isreg() and bool(key) and f".{field.lower()}" in SUFFIXES
