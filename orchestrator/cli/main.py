@@ -6,9 +6,10 @@ import sys
 import typer
 from rich.markup import escape
 
-from orchestrator.cli import cancel, demo, explain, index, report, results, status, submit, up, watch
+from orchestrator.cli import cancel, demo, explain, images, index, report, results, sae, status, submit, tune, up, watch
 from orchestrator.cli.console import CommandError, err
 from orchestrator.client import JobsError
+from orchestrator.containers.replicas import ContainersError
 from orchestrator.local.redis import NoRedisError
 from orchestrator.local.supervisor import StackError
 from services.serving.profile import ProfileError
@@ -22,11 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (up, index, submit, watch, results, explain, cancel, status, report, demo):
+for command in (up, images, index, submit, watch, results, explain, cancel, status, scale, report, tune, demo):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
+app.add_typer(sae.app, name="sae")
 
-_ERRORS = (CommandError, JobsError, StackError, NoRedisError, ProfileError)
+_ERRORS = (CommandError, ContainersError, JobsError, StackError, NoRedisError, ProfileError)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ FORBIDDEN = {
     "index": ("pipeline.feature", "analysis", "worker", "api", "local", "cli", "client"),
     "pipeline": ("analysis", "worker", "api", "local", "cli", "client"),
     "analysis": ("jobs", "worker", "api", "local", "cli", "client"),
+    "tuning": ("jobs", "worker", "api", "local", "cli"),
     "api": ("worker", "analysis", "local", "cli"),
     "worker": ("api", "analysis", "local", "cli"),
     "local": ("jobs", "pipeline", "index", "analysis", "worker", "api", "cli"),

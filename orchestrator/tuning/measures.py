@@ -1,0 +1,117 @@
+"""Figures over features that can be taken of any of them, and so be bootstrapped: ratios of sums and pooled AUROC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+_RESAMPLES = 1000
+
+
+class Measure(Protocol):
+    """A figure of m features, those that have what it takes."""
+
+    @property
+    def features(self) -> IntArray:
+        """Their ids, rising [m]."""
+        ...
+
+    def at(self, picks: IntArray) -> npt.NDArray[np.float64]:
+        """The figure over the features at `picks` [..., n] (positions, may repeat), [...]."""
+        ...
+
+    def of(self, features: IntArray) -> Self:
+        """The same of only these of its features."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Σ numerator / Σ denominator over features, both [m]. A mean is a ratio whose denominators are equal."""
+
+    features: IntArray
+    numerator: FloatArray
+    denominator: FloatArray
+
+    def at(self, picks: IntArray) -> npt.NDArray[np.float64]:
+        return np.asarray(self.numerator[picks].sum(-1) / self.denominator[picks].sum(-1), np.float64)
+
+    def of(self, features: IntArray) -> Self:
+        kept = np.isin(self.features, features)
+        return type(self)(self.features[kept], self.numerator[kept], self.denominator[kept])
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """AUROC with all features' images in one pool: P(S(positive) > S(negative)), ties ½.
+
+    `wins[f, g]` counts, ties ½, the pairs in which a positive of feature f beats a negative of feature g, [m, m]:
+    a resample of features is then a quadratic form. `positives` and `negatives` are their numbers [m].
+    """
+
+    features: IntArray
+    wins: FloatArray
+    positives: FloatArray
+    negatives: FloatArray
+
+    @classmethod
+    def count(cls, features: IntArray, positives: Sequence[FloatArray], negatives: Sequence[FloatArray]) -> Self:
+        """From the scores S of each feature's generated images and of the reference sample's."""
+        owners = np.repeat(np.arange(len(positives)), [len(part) for part in positives])
+        pool = np.concatenate([np.asarray(part, np.float64) for part in positives])
+        wins = np.zeros((len(positives), len(negatives)))
+        for column, against in enumerate(negatives):
+            ordered = np.sort(np.asarray(against, np.float64))
+            beaten = (np.searchsorted(ordered, pool, "left") + np.searchsorted(ordered, pool, "right")) / 2
+            wins[:, column] = np.bincount(owners, weights=beaten, minlength=len(positives))
+        sizes = (np.array([len(part) for part in parts], np.float64) for parts in (positives, negatives))
+        return cls(features, wins, *sizes)
+
+    def at(self, picks: IntArray) -> npt.NDArray[np.float64]:
+        size = len(self.features)
+        rows = picks.reshape(-1, picks.shape[-1])
+        times = np.stack([np.bincount(row, minlength=size) for row in rows]).astype(np.float64)
+        won = ((times @ self.wins) * times).sum(-1)
+        pairs = (times @ self.positives) * (times @ self.negatives)
+        return np.asarray(won / pairs, np.float64).reshape(picks.shape[:-1])
+
+    def of(self, features: IntArray) -> Self:
+        kept = np.isin(self.features, features)
+        return type(self)(
+            self.features[kept], self.wins[np.ix_(kept, kept)], self.positives[kept], self.negatives[kept]
+        )
+
+
+def value(measure: Measure) -> float:
+    """The figure over all its features; NaN without any."""
+    size = len(measure.features)
+    return float(measure.at(np.arange(size))) if size else np.nan
+
+
+def interval(measure: Measure, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile bootstrap over features, resampled as `analysis.table.bootstrap_interval` does; NaNs for none."""
+    return _percentiles(measure.at(_picks(measure, seed))) if len(measure.features) else (np.nan, np.nan)
+
+
+def difference(first: Measure, second: Measure, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of first − second on the features that both have, the same in every resample; NaNs for none."""
+    shared = np.intersect1d(first.features, second.features)
+    if not shared.size:
+        return np.nan, np.nan
+    first, second = first.of(shared), second.of(shared)
+    picks = _picks(first, seed)
+    return _percentiles(first.at(picks) - second.at(picks))
+
+
+def _picks(measure: Measure, seed: int) -> IntArray:
+    size = len(measure.features)
+    return np.random.default_rng(seed).integers(size, size=(_RESAMPLES, size))
+
+
+def _percentiles(figures: npt.NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.percentile(figures, [2.5, 97.5])
+    return float(low), float(high)
