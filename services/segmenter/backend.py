@@ -9,6 +9,7 @@ import numpy as np
 from services.segmenter.masks import Mask, resize_nearest, segmentation
 from services.segmenter.spec import Segmentation, SegmentRow
 from services.serving.errors import InvalidInputError
+from services.serving.model import Resident
 
 
 class Backend(ABC):
@@ -16,6 +17,7 @@ class Backend(ABC):
 
     version: str
     facts: Mapping[str, str]
+    resident: Resident | None = None  # what leaves the device while the service is idle
 
     @abstractmethod
     def segment(self, rows: Sequence[SegmentRow], boxes: str) -> Sequence[Segmentation]:

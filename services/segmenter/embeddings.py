@@ -49,6 +49,11 @@ class EmbeddingCache:
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
+    def clear(self) -> None:
+        """Forget all: the device's memory is wanted elsewhere."""
+        self._entries.clear()
+        self._bytes = 0
+
     def _drop(self, digest: str) -> None:
         dropped = self._entries.pop(digest, None)
         if dropped is not None:

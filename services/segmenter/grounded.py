@@ -11,6 +11,7 @@ from services.segmenter.masks import segmentation
 from services.segmenter.sam import Sam
 from services.segmenter.spec import MASK_SIDE, Segmentation, SegmentRow
 from services.serving.images import Picture, decode, to_ppm
+from services.serving.model import Resident
 
 _NOTHING = np.zeros((MASK_SIDE, MASK_SIDE), dtype=np.bool_)
 _WARM_UP_SIDE = 64
@@ -19,11 +20,14 @@ _WARM_UP_SIDE = 64
 class GroundedSam(Backend):
     """A detector and a SAM 2. The best `max_boxes` boxes of a row become masks."""
 
-    def __init__(self, detector: Detector, sam: Sam, max_boxes: int, version: str) -> None:
+    def __init__(
+        self, detector: Detector, sam: Sam, max_boxes: int, version: str, resident: Resident | None = None
+    ) -> None:
         self._detector = detector
         self._sam = sam
         self._max_boxes = max_boxes
         self.version = version
+        self.resident = resident
         self.facts = {"backend": "grounded-sam2", "detector": type(detector).__name__}
 
     def segment(self, rows: Sequence[SegmentRow], boxes: str) -> Sequence[Segmentation]:

@@ -12,11 +12,13 @@ class SegmentModel(ServedModel[SegmentRow, Segmentation]):
     """Segments the rows of a batch with a backend."""
 
     spec = SEGMENT
+    memory_advice = "lower max_boxes or embedding_cache_bytes, or take a smaller detector or SAM 2"
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.version = backend.version
         self.facts = backend.facts
+        self.resident = backend.resident
 
     def run(self, rows: Sequence[SegmentRow], parameters: Parameters) -> Sequence[Segmentation]:
         for row in rows:

@@ -18,6 +18,7 @@ from services.segmenter.embeddings import EmbeddingCache, ImageEmbedding
 from services.segmenter.masks import Mask, nearest_index
 from services.segmenter.spec import MASK_SIDE
 from services.serving.images import Picture
+from services.serving.portions import Portions
 
 _LOGIT_THRESHOLD = 0.0
 
@@ -52,12 +53,13 @@ def _config_name(config: str) -> Iterator[str]:
 
 
 class Sam:
-    """A SAM 2 model with a cache of image embeddings."""
+    """A SAM 2 model with a cache of image embeddings. It encodes `batch_size` images at once, or as many as fit."""
 
     def __init__(self, model: Any, cache: EmbeddingCache, batch_size: int, autocast: Callable[[], Any]) -> None:
         self._model = model
         self._cache = cache
-        self._batch_size = batch_size
+        self._encoding = Portions(batch_size)
+        self._decoding = Portions()
         self._autocast = autocast
         self._transforms = SAM2Transforms(resolution=model.image_size, mask_threshold=_LOGIT_THRESHOLD)
 
@@ -71,12 +73,9 @@ class Sam:
                 unknown[image.digest] = image
             else:
                 known[image.digest] = embedding
-        pending = list(unknown.values())
-        for start in range(0, len(pending), self._batch_size):
-            part = pending[start : start + self._batch_size]
-            for image, embedding in zip(part, self._encode(part), strict=True):
-                self._cache.put(image.digest, embedding)
-                known[image.digest] = embedding
+        for digest, embedding in zip(unknown, self._encoding.run(self._encode, list(unknown.values())), strict=True):
+            self._cache.put(digest, embedding)
+            known[digest] = embedding
         return known
 
     @torch.no_grad()
@@ -96,12 +95,16 @@ class Sam:
             for row in range(len(images))
         ]
 
-    @torch.no_grad()
     def masks(self, embedding: ImageEmbedding, size: tuple[int, int], boxes: npt.NDArray[np.float32]) -> Mask:
         """One mask per box: bool [m, 224, 224], nearest-resized from the image's `size` (h, w).
 
-        `boxes` [m, 4] are corners in fractions of the image, m ≥ 1; all are decoded in one call.
+        `boxes` [m, 4] are corners in fractions of the image, m ≥ 1; all that fit into memory are decoded in one call.
         """
+        return np.stack(self._decoding.run(lambda some: self._decode(embedding, size, np.stack(some)), list(boxes)))
+
+    @torch.no_grad()
+    def _decode(self, embedding: ImageEmbedding, size: tuple[int, int], boxes: npt.NDArray[np.float32]) -> list[Mask]:
+        """One mask bool [224, 224] per box."""
         corners = torch.from_numpy(boxes).to(self._model.device).reshape(-1, 2, 2) * self._model.image_size
         labels = torch.tensor([[2, 3]], dtype=torch.int, device=corners.device).expand(len(corners), 2)
         with self._autocast():
@@ -122,8 +125,7 @@ class Sam:
             padding_mode="border",
             align_corners=False,
         )
-        mask: Mask = (sampled[:, 0] > _LOGIT_THRESHOLD).cpu().numpy()
-        return mask
+        return list((sampled[:, 0] > _LOGIT_THRESHOLD).cpu().numpy())
 
 
 def _sampling_grid(size: tuple[int, int], device: torch.device) -> torch.Tensor:

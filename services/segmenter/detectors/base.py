@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from services.serving.images import Picture
+from services.serving.portions import Portions
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,24 @@ class Thresholds:
 
 
 class Detector(ABC):
-    """A loaded detector. `detect` gives the same boxes for a row in any batch of one bucket."""
+    """A loaded detector. `detect` gives the same boxes for a row in any batch of one bucket.
 
-    def __init__(self, model: Any, processor: Any, thresholds: Thresholds, autocast: Callable[[], Any]) -> None:
-        self._model = model
+    It sees at most `images_per_pass` images at once, fewer where they do not fit into memory.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        thresholds: Thresholds,
+        autocast: Callable[[], Any],
+        images_per_pass: int = 8,
+    ) -> None:
+        self.model = model
         self._processor = processor
         self._thresholds = thresholds
         self._autocast = autocast
+        self._portions = Portions(images_per_pass)
 
     @abstractmethod
     def detect(self, images: Sequence[Picture], texts: Sequence[str]) -> list[Detections]:

@@ -24,21 +24,24 @@ class GroundingDinoDetector(Detector):
         # Images of other sizes would be padded, and the padding would change the boxes a little.
         return image.pixels.shape[:2]
 
-    @torch.no_grad()
     def detect(self, images: Sequence[Picture], texts: Sequence[str]) -> list[Detections]:
+        return self._portions.run(self._detect, list(zip(images, texts, strict=True)))
+
+    @torch.no_grad()
+    def _detect(self, rows: Sequence[tuple[Picture, str]]) -> list[Detections]:
         pixels = self._processor.image_processor(
-            images=[Image.fromarray(image.pixels) for image in images], return_tensors="pt"
-        ).to(self._model.device)
+            images=[Image.fromarray(image.pixels) for image, _ in rows], return_tensors="pt"
+        ).to(self.model.device)
         tokens = self._processor.tokenizer(
-            [as_query(text) for text in texts],
+            [as_query(text) for _, text in rows],
             padding=True,
             truncation=True,
-            max_length=self._model.config.max_text_len,
+            max_length=self.model.config.max_text_len,
             return_tensors="pt",
             return_token_type_ids=True,
-        ).to(self._model.device)
+        ).to(self.model.device)
         with self._autocast():
-            outputs = self._model(**pixels, **tokens)
+            outputs = self.model(**pixels, **tokens)
         probability = outputs.logits.float().sigmoid()
         confidence = probability.amax(dim=-1)
         said = (probability > self._thresholds.text_threshold) & self._words(tokens.input_ids, probability.shape[-1])[

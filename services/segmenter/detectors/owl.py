@@ -17,44 +17,49 @@ class OwlVitDetector(Detector):
 
     @torch.no_grad()
     def detect(self, images: Sequence[Picture], texts: Sequence[str]) -> list[Detections]:
-        distinct = {image.digest: image for image in images}
-        image_row = {digest: row for row, digest in enumerate(distinct)}
         text_row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        boxes, logits = self._predict(list(distinct.values()), list(text_row))
-        confidence = logits.sigmoid()
+        queries = self._encode(list(text_row))
+        distinct = {image.digest: image for image in images}
+        found = self._portions.run(lambda portion: self._predict(portion, queries), list(distinct.values()))
+        predicted = dict(zip(distinct, found, strict=True))
         return [
-            best_first(
-                boxes[image_row[image.digest]] * self._scale(image),
-                confidence[image_row[image.digest], :, text_row[text]],
-                self._thresholds.box_threshold,
-            )
+            self._choose(image, *predicted[image.digest], text_row[text])
             for image, text in zip(images, texts, strict=True)
         ]
 
-    def _predict(self, images: list[Picture], texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Boxes as corners [n, p, 4] and logits [n, p, t] of n images and t texts."""
-        pixels = self._processor.image_processor(
-            images=[Image.fromarray(image.pixels) for image in images], return_tensors="pt"
-        ).pixel_values
+    def _choose(self, image: Picture, boxes: torch.Tensor, confidence: torch.Tensor, text: int) -> Detections:
+        return best_first(boxes * self._scale(image), confidence[:, text], self._thresholds.box_threshold)
+
+    def _encode(self, texts: list[str]) -> torch.Tensor:
+        """Unit vectors [t, d] of t texts."""
         tokens = self._processor.tokenizer(
             texts,
             padding="max_length",
             truncation=True,
-            max_length=self._model.config.text_config.max_position_embeddings,
+            max_length=self.model.config.text_config.max_position_embeddings,
             return_tensors="pt",
-        ).to(self._model.device)
+        ).to(self.model.device)
         with self._autocast():
-            grid = self._model.image_embedder(pixels.to(self._model.device))[0]
-            encoded = self._model.base_model.get_text_features(tokens.input_ids, tokens.attention_mask)
+            encoded = self.model.base_model.get_text_features(tokens.input_ids, tokens.attention_mask)
+        return functional.normalize(encoded.pooler_output.float(), dim=-1)
+
+    @torch.no_grad()
+    def _predict(self, images: Sequence[Picture], queries: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Per image: boxes as corners [p, 4], and the confidence [p, t] that they are what t queries name."""
+        pixels = self._processor.image_processor(
+            images=[Image.fromarray(image.pixels) for image in images], return_tensors="pt"
+        ).pixel_values
+        with self._autocast():
+            grid = self.model.image_embedder(pixels.to(self.model.device))[0]
         # The heads in full precision: eight bits of a coordinate are too few.
         patches = grid.float().flatten(1, 2)
-        queries = functional.normalize(encoded.pooler_output.float(), dim=-1)
-        logits, _ = self._model.class_predictor(patches, queries.expand(len(images), -1, -1))
-        return center_to_corners_format(self._model.box_predictor(patches, grid)), logits
+        logits, _ = self.model.class_predictor(patches, queries.expand(len(images), -1, -1))
+        boxes = center_to_corners_format(self.model.box_predictor(patches, grid))
+        return list(zip(boxes, logits.sigmoid(), strict=True))
 
     def _scale(self, image: Picture) -> torch.Tensor:
         """What turns the model's box coordinates into fractions of the image: [4]."""
-        return torch.ones(4, device=self._model.device)
+        return torch.ones(4, device=self.model.device)
 
 
 @DETECTORS.register("owlv2")
@@ -64,4 +69,4 @@ class Owlv2Detector(OwlVitDetector):
     def _scale(self, image: Picture) -> torch.Tensor:
         height, width = image.pixels.shape[:2]
         longer = max(height, width)
-        return torch.tensor([longer / width, longer / height] * 2, device=self._model.device)
+        return torch.tensor([longer / width, longer / height] * 2, device=self.model.device)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sam2
 import torch
 from PIL import Image
 from tokenizers import pre_tokenizers
@@ -33,6 +34,7 @@ from transformers import (
 from services.segmenter.detectors import Detector, Thresholds, load_detector
 from services.segmenter.sam import load_sam
 from services.serving.images import Picture, decode
+from services.serving.weights import Source
 
 CONTEXT = 8
 SAM_CONFIG = Path(__file__).with_name("sam2.yaml")
@@ -140,24 +142,46 @@ def grounding_dino(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def load() -> Callable[..., Detector]:
     """Loads a detector in float32 on the CPU; `box` is the box threshold."""
-    return lambda folder, box=0.0: load_detector(str(folder), Thresholds(box, 0.0), "cpu", full_precision)
+
+    def load_one(folder: Path, box: float = 0.0, images_per_pass: int = 8) -> Detector:
+        return load_detector(Source(str(folder)), Thresholds(box, 0.0), "cpu", full_precision, images_per_pass)
+
+    return load_one
 
 
-@pytest.fixture(scope="session")
-def sam_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _save_sam(config: Path, folder: Path) -> Path:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
     torch.manual_seed(3)
-    model = instantiate(OmegaConf.load(SAM_CONFIG).model, _recursive_=True)
+    model = instantiate(OmegaConf.load(config).model, _recursive_=True)
     # A random decoder answers with one sign everywhere; a bias-free, louder last product makes it cut the image.
     for parameter in model.sam_mask_decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    file = tmp_path_factory.mktemp("sam2") / "model.pt"
-    torch.save({"model": model.state_dict()}, file)
-    return file
+    torch.save({"model": model.state_dict()}, folder / "model.pt")
+    return folder / "model.pt"
+
+
+@pytest.fixture(scope="session")
+def sam_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save_sam(SAM_CONFIG, tmp_path_factory.mktemp("sam2"))
 
 
 @pytest.fixture(scope="session")
 def sam_model(sam_checkpoint: Path) -> Any:
     return load_sam(str(SAM_CONFIG), str(sam_checkpoint), postprocessing=False, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def sam21(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `model.yaml` and `model.pt` of a SAM 2.1: the settings of the package's configs, small."""
+    from omegaconf import OmegaConf
+
+    released = OmegaConf.load(Path(sam2.__file__).parent / "configs/sam2.1/sam2.1_hiera_l.yaml").model
+    tiny = OmegaConf.load(SAM_CONFIG)
+    plain = {key: value for key, value in OmegaConf.to_container(released).items() if not isinstance(value, dict)}
+    tiny.model.update(plain | {"image_size": tiny.model.image_size})
+    folder = tmp_path_factory.mktemp("sam21")
+    OmegaConf.save(tiny, folder / "model.yaml")
+    _save_sam(folder / "model.yaml", folder)
+    return folder

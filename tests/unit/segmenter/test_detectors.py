@@ -10,7 +10,9 @@ from services.segmenter.detectors import Thresholds, load_detector
 from services.segmenter.detectors.base import DetectorRegistry, best_first
 from services.segmenter.detectors.grounding_dino import GroundingDinoDetector, as_query
 from services.segmenter.detectors.owl import Owlv2Detector, OwlVitDetector
-from tests.unit.segmenter.conftest import picture
+from services.serving.weights import Source
+from tests.unit.segmenter.conftest import full_precision, picture
+from tests.unit.serving.hubcache import cached
 
 TEXTS = ["red", "a dot", "blue ring"]
 
@@ -76,11 +78,56 @@ def test_rows_do_not_influence_one_another(request, load, family):
 def test_owl_encodes_an_image_and_a_text_once(load, owlvit, monkeypatch):
     detector = load(owlvit)
     seen = []
-    original = detector._model.image_embedder
-    monkeypatch.setattr(detector._model, "image_embedder", lambda pixels: seen.append(len(pixels)) or original(pixels))
+    original = detector.model.image_embedder
+    monkeypatch.setattr(detector.model, "image_embedder", lambda pixels: seen.append(len(pixels)) or original(pixels))
     image = picture(0)
     detector.detect([image, image, picture(1), image], [*TEXTS, TEXTS[0]])
     assert seen == [2]
+
+
+@pytest.mark.parametrize("family", ["owlv2", "grounding_dino"])
+@pytest.mark.parametrize("images_per_pass", [1, 2])
+def test_boxes_do_not_depend_on_the_pass(request, load, family, images_per_pass):
+    folder = request.getfixturevalue(family)
+    images = [picture(seed, 48, 48) for seed in (0, 1, 0, 2, 3)]
+    texts = [*TEXTS, *TEXTS[:2]]
+    together = load(folder).detect(images, texts)
+    for found, expected in zip(
+        load(folder, images_per_pass=images_per_pass).detect(images, texts), together, strict=True
+    ):
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("family", "inside"), [("owlv2", "base_model.vision_model"), ("grounding_dino", "model.backbone")]
+)
+def test_images_that_do_not_fit_into_memory_are_seen_in_smaller_passes(request, load, family, inside):
+    detector = load(request.getfixturevalue(family), images_per_pass=4)
+    images = [picture(seed, 48, 48) for seed in range(4)]
+    expected = detector.detect(images, ["red"] * 4)
+    passes = []
+
+    def small_card(module, arguments, options):
+        passes.append(len(next(iter([*arguments, *options.values()]))))
+        if passes[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    hook = detector.model.get_submodule(inside).register_forward_pre_hook(small_card, with_kwargs=True)
+    found = detector.detect(images, ["red"] * 4)
+    hook.remove()
+    assert passes == [4, 2, 2]
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize("family", ["owlv2", "grounding_dino"])
+def test_a_pinned_detector_is_loaded_at_its_commit(request, load, family, tmp_path, monkeypatch):
+    folder = request.getfixturevalue(family)
+    pinned = cached(monkeypatch, tmp_path, "owner/detector", folder)
+    found = load_detector(Source.parse(pinned), Thresholds(0.0, 0.0), "cpu", full_precision).detect([picture(0)], ["a"])
+    assert_same(found[0], load(folder).detect([picture(0)], ["a"])[0])
+    with pytest.raises(OSError, match="cached files"):
+        load_detector(Source("owner/detector", "0" * 40), Thresholds(), "cpu", full_precision)
 
 
 @pytest.mark.parametrize("family", ["owlvit", "owlv2", "grounding_dino"])
@@ -136,7 +183,7 @@ def test_a_registry_refuses_doubles_and_names_what_it_has():
 def test_bfloat16_stays_close(request, load, family):
     folder, image = request.getfixturevalue(family), picture(0)
     autocast = functools.partial(torch.autocast, "cpu", dtype=torch.bfloat16)
-    lower = load_detector(str(folder), Thresholds(0.0, 0.0), "cpu", autocast)
+    lower = load_detector(Source(str(folder)), Thresholds(0.0, 0.0), "cpu", autocast)
     (exact,), (found,) = load(folder).detect([image], ["a dot"]), lower.detect([image], ["a dot"])
     assert found.confidence.dtype == np.float32
     np.testing.assert_allclose(found.confidence, exact.confidence, atol=0.05)

@@ -31,6 +31,15 @@ def test_an_embedding_larger_than_the_cache_drives_nothing_out():
     assert cache.get("small") is not None
 
 
+def test_it_can_be_emptied():
+    cache = EmbeddingCache(2 * 1024)
+    cache.put("a", embedding(1))
+    cache.clear()
+    assert (len(cache), cache.nbytes, cache.get("a")) == (0, 0, None)
+    cache.put("b", embedding(2))
+    assert cache.get("b") is not None
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 6)), max_size=40))
 def test_never_exceeds_its_bound_and_keeps_the_last(steps):
     cache = EmbeddingCache(8 * 1024)

@@ -8,7 +8,7 @@ from sam2.sam2_image_predictor import SAM2ImagePredictor
 
 from services.segmenter.embeddings import EmbeddingCache
 from services.segmenter.masks import resize_nearest
-from services.segmenter.sam import Sam
+from services.segmenter.sam import Sam, load_sam
 from tests.unit.segmenter.conftest import full_precision, picture
 
 BOXES = np.array([[0.1, 0.2, 0.7, 0.9], [0.0, 0.0, 0.4, 0.3], [0.5, 0.1, 1.0, 1.0]], dtype=np.float32)
@@ -72,6 +72,45 @@ def test_an_image_is_encoded_once(sam, sam_model, monkeypatch):
 
 def test_loading_a_file_leaves_the_names_of_the_package_in_reach(sam_model):
     assert build_sam2("configs/sam2.1/sam2.1_hiera_t.yaml", None, device="cpu").image_size == 1024
+
+
+@pytest.mark.parametrize("postprocessing", [False, True])
+def test_a_sam_2_1_equals_the_predictor(sam21, postprocessing):
+    model = load_sam(str(sam21 / "model.yaml"), str(sam21 / "model.pt"), postprocessing=postprocessing, device="cpu")
+    assert model.proj_tpos_enc_in_obj_ptrs and model.use_obj_ptrs_in_encoder and model.no_obj_embed_spatial is not None
+    assert model.sam_mask_decoder.dynamic_multimask_via_stability is postprocessing
+    sam, image = Sam(model, EmbeddingCache(0), batch_size=1, autocast=full_precision), picture(0)
+    masks = sam.masks(sam.embed([image])[image.digest], (48, 48), BOXES)
+    expected = reference(model, image, BOXES)
+    assert 0.02 < expected.mean() < 0.98
+    assert (masks == expected).mean() > 0.9995
+
+
+def test_what_does_not_fit_into_memory_goes_in_smaller_portions(sam_model, monkeypatch):
+    sam = Sam(sam_model, EmbeddingCache(0), batch_size=4, autocast=full_precision)
+    images = [picture(seed) for seed in range(4)]
+    known = sam.embed(images)
+    expected = sam.masks(known[images[0].digest], (48, 48), BOXES)
+    encode, decode, asked = sam_model.forward_image, sam_model.sam_mask_decoder.forward, []
+
+    def small_card(function, count, *arguments, **options):
+        asked.append(count)
+        if count > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(sam_model, "forward_image", lambda batch: small_card(encode, len(batch), batch))
+    monkeypatch.setattr(
+        sam_model.sam_mask_decoder,
+        "forward",
+        lambda **given: small_card(decode, len(given["sparse_prompt_embeddings"]), **given),
+    )
+    again = sam.embed(images)
+    masks = sam.masks(known[images[0].digest], (48, 48), BOXES)
+    assert asked == [4, 2, 2, 3, 2, 1]
+    assert (masks == expected).mean() > 0.9995
+    for image in images:
+        torch.testing.assert_close(again[image.digest].coarse, known[image.digest].coarse, atol=1e-5, rtol=1e-4)
 
 
 def test_bfloat16_stays_close(sam, sam_model):

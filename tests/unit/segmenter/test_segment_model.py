@@ -18,7 +18,9 @@ from services.segmenter.settings import SegmenterSettings
 from services.segmenter.spec import MAX_BOXES, SegmentRow
 from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_ppm
+from services.serving.weights import Source
 from tests.unit.segmenter.conftest import SAM_CONFIG, picture
+from tests.unit.serving.hubcache import cached
 
 HALF = "tests.unit.segmenter.sources:Half"
 UNION, FIRST = {"boxes": "union"}, {"boxes": "first"}
@@ -160,8 +162,37 @@ def test_a_configured_class_must_give_a_mask():
 def test_an_unknown_backend_or_checkpoint_is_refused():
     with pytest.raises(ValueError, match="grounded-sam2"):
         model_of(backend="clipseg")
-    with pytest.raises(ValueError, match="owner/repository/file"):
-        checkpoint_file("weights.pt")
+    for wrong in ("weights.pt", "/nowhere/weights.pt", "owner/name"):
+        with pytest.raises(ValueError, match="owner/name/file"):
+            checkpoint_file(Source(wrong))
+
+
+def test_detector_and_checkpoint_may_be_pinned(grounded, owlvit, sam_checkpoint, tmp_path, monkeypatch):
+    hub = tmp_path / "repository"
+    shutil.copytree(owlvit, hub)
+    shutil.copy(sam_checkpoint, hub / "sam.pt")
+    pinned = cached(monkeypatch, tmp_path / "cache", "owner/name", hub)
+    name, commit = pinned.split("@")
+    model = model_of(
+        detector=pinned, sam_config=str(SAM_CONFIG), sam_checkpoint=f"{name}/sam.pt@{commit}", device="cpu",
+        sam_postprocessing=False, box_threshold=0.45,
+    )  # fmt: skip
+    row = SegmentRow(picture(0), "red")
+    (found,), (expected,) = model.run([row], UNION), grounded.run([row], UNION)
+    assert found.detections == expected.detections > 0
+    np.testing.assert_array_equal(mask_of(found), mask_of(expected))
+
+
+def test_all_weights_leave_the_device_and_come_back(grounded):
+    rows = [SegmentRow(picture(0), "red"), SegmentRow(picture(1), "dot")]
+    before = grounded.run(rows, UNION)
+    cache = grounded._backend._sam._cache
+    assert len(cache) > 0
+    grounded.sleep()
+    assert len(cache) == 0 and len(grounded.resident._homes) == 2
+    grounded.wake()
+    for one, other in zip(grounded.run(rows, UNION), before, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask)
 
 
 @pytest.mark.parametrize("length", [1, 8, 64, 224, 500])
