@@ -17,7 +17,7 @@ def images(
     profile: Annotated[str, typer.Option(help="A profile's name, or a path to a .toml file.")] = "microworld",
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Make the image sets of a profile in HOME/images, as `steerscope up` does; sets that are there stay as they are."""
+    """Make the image sets of a profile in HOME/images, as `steerscope up` does; sets that are there stay."""
     section = load_profile(profile).section("sets")
     with Progress(console=err) as progress:
         bars: dict[str, int] = {}
