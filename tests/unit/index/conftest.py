@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deps import Deps
+from tests.unit.imagesets.conftest import own_cache  # noqa: F401 -- for sets made of parquet files
 from tests.unit.pipeline import fakes, stage
 
 
