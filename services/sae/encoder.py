@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from services.sae.topk import SparseCodes, TopKEncoder
+from services.sae.codes import SparseCodes, SparseEncoder
 from services.serving.images import pixels_of
 from services.subject import Preprocessor, Subject
+
+_MOST_ENTRIES = 1 << 26  # of codes held at once: 768 MiB, should every feature fire
 
 
 @dataclass(frozen=True)
@@ -20,40 +21,40 @@ class Encoded:
 
 
 class ImageEncoder:
-    """Preprocessing, blocks 0 … N, CLS dropped, TopK codes; a bounded number of images at a time."""
+    """Preprocessing, blocks 0 … N, CLS dropped, sparse codes; a bounded number of images at a time."""
 
-    def __init__(self, subject: Subject, preprocess: Preprocessor, topk: TopKEncoder, images_per_pass: int) -> None:
+    def __init__(self, subject: Subject, preprocess: Preprocessor, sae: SparseEncoder, images_per_pass: int) -> None:
         """Raises ValueError when the SAE was trained on another width than the subject's."""
-        if topk.width != subject.width:
+        if sae.width != subject.width:
             raise ValueError(
-                f"the SAE reads residual streams of width {topk.width}, the subject's is {subject.width}: "
+                f"the SAE reads residual streams of width {sae.width}, the subject's is {subject.width}: "
                 "set `sae` and `model` that belong together"
             )
-        self.subject, self._preprocess, self._topk = subject, preprocess, topk
+        self.subject, self._preprocess, self._sae = subject, preprocess, sae
         self._images_per_pass = images_per_pass
+        self._images_at_once = max(1, _MOST_ENTRIES // (subject.patches * sae.most))
+
+    def pixels(self, images: Sequence[bytes]) -> Iterator[Tensor]:
+        """Preprocessed images [n, 3, height, width], `images_per_pass` at a time. Raises InvalidInputError."""
+        for start in range(0, len(images), self._images_per_pass):
+            group = images[start : start + self._images_per_pass]
+            yield self._preprocess([pixels_of(image) for image in group])
 
     def residuals(self, images: Sequence[bytes]) -> Iterator[Tensor]:
         """Residuals [n, p, d] of encoded images or Pictures, in order, `images_per_pass` at a time.
 
         Raises InvalidInputError.
         """
-        for start in range(0, len(images), self._images_per_pass):
-            group = images[start : start + self._images_per_pass]
-            h = self.subject.prefix(self._preprocess([pixels_of(image) for image in group]))
-            yield self.subject.patches_of(h)
+        for pixels in self.pixels(images):
+            yield self.subject.patches_of(self.subject.prefix(pixels))
 
     def encoded(self, images: Sequence[bytes]) -> Iterator[Encoded]:
-        """Residuals and codes, as `residuals`."""
+        """Residuals and codes, as `residuals`; in smaller groups where features may fire without bound (ReLU)."""
         for residual in self.residuals(images):
-            yield Encoded(residual, self._topk.encode(residual))
+            for part in residual.split(self._images_at_once):
+                yield Encoded(part, self._sae.encode(part))
 
     def passes(self, images: Sequence[bytes]) -> Iterator[SparseCodes]:
-        """The codes alone, as `residuals`."""
+        """The codes alone, as `encoded`."""
         for one in self.encoded(images):
             yield one.codes
-
-    def codes(self, images: Sequence[bytes]) -> SparseCodes:
-        """Codes of all images at once (they are sparse: n · p · k values and ids)."""
-        parts = list(self.passes(images))
-        value, index = (torch.cat([getattr(part, name) for part in parts]) for name in ("value", "index"))
-        return SparseCodes(value, index, parts[0].size)

@@ -4,8 +4,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from services.sae.checkpoint import SaeCheckpoint
+from services.sae.autoencoder import SaeCheckpoint
 from services.sae.encoder import ImageEncoder
 from services.sae.reading import activation_maps, find_hits, image_scores, join_hits
 from services.sae.spec import (
@@ -34,15 +35,23 @@ _GRAY = np.full((64, 64, 3), 128, np.uint8)
 
 
 class FeaturesModel(ServedModel[FeatureRow, FeatureInfo]):
-    """Directions and liveliness, from the checkpoint alone."""
+    """Directions and liveliness, from the checkpoint alone.
+
+    Where its files tell no frequencies, `estimate` [s] stands in for them (None: zeros), and every feature counts as
+    alive: a handful of images does not tell which are dead.
+    """
 
     spec = FEATURES
 
-    def __init__(self, checkpoint: SaeCheckpoint, version: str, facts: Mapping[str, str]) -> None:
+    def __init__(
+        self, checkpoint: SaeCheckpoint, version: str, facts: Mapping[str, str], estimate: Tensor | None = None
+    ) -> None:
         self.version, self.facts = version, facts
         self._directions, self._encoder_rows = checkpoint.directions.numpy(), checkpoint.encoder_weight.numpy()
         self._norms = np.linalg.norm(self._directions, axis=1)
-        self._frequency = checkpoint.frequency.numpy()
+        known, silent = checkpoint.frequency, torch.zeros(checkpoint.size)
+        self._frequency = next(one for one in (known, estimate, silent) if one is not None).numpy()
+        self._alive = np.ones(checkpoint.size, np.bool_) if known is None else self._frequency > 0
 
     def run(self, rows: Sequence[FeatureRow], parameters: Parameters) -> list[FeatureInfo]:
         ids = _checked_ids(np.array([row.feature for row in rows]), len(self._directions), "FEATURE")
@@ -52,7 +61,7 @@ class FeaturesModel(ServedModel[FeatureRow, FeatureInfo]):
                 encoder=self._encoder_rows[i],
                 norm=float(self._norms[i]),
                 frequency=float(self._frequency[i]),
-                alive=bool(self._frequency[i] > 0),
+                alive=bool(self._alive[i]),
             )
             for i in ids
         ]

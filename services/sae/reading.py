@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from services.sae.topk import SparseCodes
+from services.sae.codes import SparseCodes
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def activation_maps(codes: SparseCodes, features: Tensor) -> Tensor:
     slot.scatter_(1, features, torch.arange(m, device=features.device).expand(n, m))
     row = slot.gather(1, codes.index.flatten(1)).view(n, p, k)
     maps = codes.value.new_zeros(n, p, m + 1)
-    maps.scatter_(2, row, codes.value)
+    maps.scatter_add_(2, row, codes.value)  # entries of value 0 may name any feature, even twice
     # of a feature that was asked for twice one slot got the values: both read that one
     wanted = slot.gather(1, features)[:, None, :].expand(n, p, m)
     return maps.gather(2, wanted).transpose(1, 2).contiguous()

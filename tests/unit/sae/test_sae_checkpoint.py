@@ -36,7 +36,7 @@ def test_the_norm_and_the_layer_may_be_absent(tmp_path):
 @pytest.mark.parametrize(
     ("trainer", "message"),
     [
-        ({"dict_class": "GatedAutoEncoder"}, "dict_class is GatedAutoEncoder; only AutoEncoderTopK"),
+        ({"dict_class": "IdentityDict"}, "dict_class is IdentityDict; these can be served: AutoEncoder, "),
         ({"activation_dim": 48}, r"encoder.weight has shape \[24, 32\], config.json says \[24, 48\]"),
         ({"dict_size": 16}, r"config.json says \[16, 32\]"),
         ({"k": 4}, "k is 3, config.json says 4"),
@@ -49,12 +49,20 @@ def test_a_config_that_contradicts_the_weights_is_refused(tmp_path, trainer, mes
         load_checkpoint(str(write_sae(tmp_path, **trainer)))
 
 
-@pytest.mark.parametrize("name", ["ae.pt", "config.json", "latent_activation_frequency.json"])
-def test_a_missing_file_is_named(sae_folder, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "message"), [("ae.pt", "holds no SAE; looked for ae.pt"), ("config.json", "no config")]
+)
+def test_a_missing_file_is_named(sae_folder, tmp_path, name, message):
     shutil.copytree(sae_folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / name).unlink()
-    with pytest.raises(CheckpointError, match=f"no {name}, nor trainer_0/{name}"):
+    with pytest.raises(CheckpointError, match=message):
         load_checkpoint(str(tmp_path))
+
+
+def test_frequencies_may_be_absent(sae_folder, tmp_path):
+    shutil.copytree(sae_folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "latent_activation_frequency.json").unlink()
+    assert load_checkpoint(str(tmp_path)).frequency is None
 
 
 @pytest.mark.parametrize("values", [[0.1] * (SIZE - 1), [0.1] * (SIZE - 1) + [1.5], ["0.1"] * SIZE, {"0": 0.1}])
