@@ -1,1 +1,1 @@
-"""The main job's choices: which features a demo explains, and the anchor rows beside the five methods."""
+"""The main job's choices: which features a demo explains, and the anchor rows beside the methods."""

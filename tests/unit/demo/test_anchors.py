@@ -4,6 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.demo.anchors import anchor_texts, choose_features, derange
+from orchestrator.pipeline.defaults import JobDefaults
+from orchestrator.pipeline.variants import METHODS
+from services.serving.profile import load_profile
 
 
 class NumberJudge:
@@ -35,3 +38,9 @@ def test_shuffled_texts_are_the_truth_of_others():
     truth, shuffled = texts["truth"].by_feature, texts["shuffled"].by_feature
     assert sorted(truth.values()) == sorted(shuffled.values())
     assert all(truth[feature] != shuffled[feature] for feature in features)
+
+
+def test_the_microworlds_jobs_have_the_papers_methods_and_the_mean_residual():
+    variants = JobDefaults.resolve(load_profile("microworld").section("jobs")).variants
+    assert [name for name in variants if name in METHODS] == list(METHODS)
+    assert set(variants) - set(METHODS) == {"steering_residual"}
