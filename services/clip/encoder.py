@@ -1,7 +1,6 @@
 """A CLIP model through open_clip: texts and images to unit vectors."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,10 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from services.clip.places import ClipWeights
+from services.serving.device_modules import DeviceModules
 from services.serving.images import pixels_of
+from services.serving.portions import Portions
 
 Embeddings = npt.NDArray[np.float32]
 _PRECISION = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
@@ -20,8 +22,12 @@ _PRECISION = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf1
 class ClipEncoder:
     """Embeds texts, cut at the context length, and images, prepared as in the model's training."""
 
-    def __init__(self, model: Any, preprocess: Any, tokenizer: Any, device: str, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Any, preprocess: Any, tokenizer: Any, device: str, dtype: torch.dtype, images_per_pass: int
+    ) -> None:
         self._model = model.eval()
+        self.resident = DeviceModules(model)
+        self._portions = Portions(images_per_pass)
         self._preprocess = preprocess
         self._tokenizer = tokenizer
         self._device = device
@@ -40,45 +46,32 @@ class ClipEncoder:
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Embeddings:
         """b texts to unit vectors float32 [b, e]."""
-        return _unit(self._model.encode_text(self._tokenizer(list(texts)).to(self._device)))
+        return unit(self._model.encode_text(self._tokenizer(list(texts)).to(self._device)))
+
+    def images(self, images: Sequence[bytes]) -> Embeddings:
+        """b encoded images to unit vectors float32 [b, e], `images_per_pass` at once or as many as fit into memory."""
+        return np.stack(self._portions.run(self._pass, images))
 
     @torch.inference_mode()
-    def images(self, images: Sequence[bytes]) -> Embeddings:
-        """b encoded images to unit vectors float32 [b, e]."""
+    def _pass(self, images: Sequence[bytes]) -> list[npt.NDArray[np.float32]]:
         prepared = torch.stack([self._preprocess(Image.fromarray(pixels_of(image))) for image in images])
-        return _unit(self._model.encode_image(prepared.to(self._device, self._dtype)))
+        return list(unit(self._model.encode_image(prepared.to(self._device, self._dtype))))
 
 
-def _unit(embeddings: torch.Tensor) -> Embeddings:
-    unit: Embeddings = functional.normalize(embeddings.float(), dim=-1).cpu().numpy()
-    return unit
+def unit(embeddings: torch.Tensor) -> Embeddings:
+    """Rows [b, e] scaled to length 1, as float32 [b, e]."""
+    scaled: Embeddings = functional.normalize(embeddings.float(), dim=-1).cpu().numpy()
+    return scaled
 
 
-def load_encoder(name: str, pretrained: str, device: str, dtype: torch.dtype) -> ClipEncoder:
-    """The open_clip model `name` with the weights of the tag `pretrained`, or the model in the folder `name`.
-
-    A folder holds `open_clip_config.json`, weights and, if the model has its own, the tokenizer (open_clip's own
-    form of a local model); `pretrained` is then unused. Raises ValueError for an unknown name or tag.
-    """
-    if Path(name).is_dir():
-        name, tag, quick = f"local-dir:{name}", None, False
-    else:
-        tag, quick = pretrained, _needs_quick_gelu(name, pretrained)
+def load_encoder(weights: ClipWeights, device: str, dtype: torch.dtype, images_per_pass: int = 64) -> ClipEncoder:
+    """The model that open_clip makes of `weights`."""
     model, _, preprocess = open_clip.create_model_and_transforms(
-        name,
-        pretrained=tag,
+        weights.name,
+        pretrained=weights.pretrained,
         precision=_PRECISION[dtype],
         device=device,
-        force_quick_gelu=quick,
+        force_quick_gelu=weights.quick_gelu,
         require_pretrained=True,
     )
-    return ClipEncoder(model, preprocess, open_clip.get_tokenizer(name), device, dtype)
-
-
-def _needs_quick_gelu(name: str, tag: str) -> bool:
-    """Whether the weights were trained with QuickGELU; open_clip only warns when the architecture's name says not."""
-    known = open_clip.get_pretrained_cfg(name, tag)
-    if not known:
-        tags = open_clip.list_pretrained_tags_by_model(name)
-        raise ValueError(f"open_clip knows no weights {tag!r} of {name!r}; tags: {tags or 'none, check the name'}")
-    return bool(known.get("quick_gelu", False))
+    return ClipEncoder(model, preprocess, open_clip.get_tokenizer(weights.name), device, dtype, images_per_pass)

@@ -1,21 +1,23 @@
-"""From settings to the served models: one CLIP behind both."""
-
-from pathlib import Path
+"""From settings to the served models: one CLIP behind two of them, a sentence model behind the third."""
 
 from services.clip.encoder import load_encoder
-from services.clip.model import ImageModel, TextModel
+from services.clip.model import ImageModel, SentenceModel, TextModel
+from services.clip.places import find_clip, find_sentences
 from services.clip.settings import ClipSettings
 from services.serving.device import resolve_device, resolve_dtype
-from services.serving.profile import resolve_path
-from services.serving.provenance import digest_files, digest_text
+from services.serving.provenance import digest_text
 
 
-def load(settings: ClipSettings) -> tuple[TextModel, ImageModel]:
+def load(settings: ClipSettings) -> tuple[TextModel, ImageModel, SentenceModel]:
     """The models of the service. Raises ValueError when a setting is wrong."""
-    name, device = resolve_path(settings.model), resolve_device(settings.device)
+    device = resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
-    encoder = load_encoder(name, settings.pretrained, str(device), dtype)
-    # A tag of open_clip names one published set of weights, so that name and tag are an identity.
-    weights = digest_files(name) if Path(name).is_dir() else digest_text(name, settings.pretrained)
-    version = digest_text(weights, str(dtype))
-    return TextModel(encoder, version), ImageModel(encoder, version)
+    weights = find_clip(settings.model, settings.pretrained)
+    encoder = load_encoder(weights, str(device), dtype, settings.images_per_pass)
+    version = digest_text(weights.digest, str(dtype))
+    folder, sentences = find_sentences(settings.sentence_model)
+    return (
+        TextModel(encoder, version),
+        ImageModel(encoder, version),
+        SentenceModel(folder, str(device), dtype, digest_text(sentences, str(dtype))),
+    )

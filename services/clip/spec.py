@@ -1,4 +1,4 @@
-"""What the clip service serves: `text` and `image` embeddings of unit length (METHOD §6, Eq. 9)."""
+"""What the clip service serves: embeddings of unit length of texts and images (METHOD §6, Eq. 9), and of sentences."""
 
 from dataclasses import dataclass
 
@@ -51,4 +51,14 @@ IMAGE: ModelSpec[ImageRow, Embedding] = ModelSpec(
     max_batch_size=64,
 )
 
-SPECS = (TEXT, IMAGE)
+SENTENCE: ModelSpec[TextRow, Embedding] = ModelSpec(
+    name="sentence",
+    doc="Embed a text by a sentence model: how alike two texts are, without images.",
+    row=TextRow,
+    result=Embedding,
+    inputs=TEXT.inputs,
+    outputs=_EMBEDDING,
+    max_batch_size=256,
+)
+
+SPECS = (TEXT, IMAGE, SENTENCE)

@@ -96,6 +96,7 @@ SAMPLES = (
         image="IMAGE",
     ),
     Sample("clip", "text", lambda facts: {"TEXT": texts("red circle", "blue")}),
+    Sample("clip", "sentence", lambda facts: {"TEXT": texts("a red circle", "blue")}),
     Sample("clip", "image", lambda facts: {"IMAGE": TWO_IMAGES}, image="IMAGE"),
 )
 

@@ -13,9 +13,8 @@ from transformers import CLIPTokenizer
 CONTEXT = 8
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clip")
+def save_clip(folder: Path, seed: int = 0, **model_options: object) -> Path:
+    """A random CLIP; `model_options` go to open_clip's `model_cfg`."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = ["<|pad|>", *letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: number for number, token in enumerate(tokens)}
@@ -32,11 +31,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "heads": 2,
                 "layers": 2,
             },
+            **model_options,
         },
         "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"},
     }
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights in an architecture with QuickGELU, as OpenAI's."""
+    return save_clip(tmp_path_factory.mktemp("quick"), quick_gelu=True)
