@@ -1,7 +1,7 @@
 """Many items in portions that fit into the device's memory: halved where they do not, and the size remembered."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from services.serving.faults import Fault, fault_of, release_memory
@@ -37,7 +37,7 @@ class Portions:
         """Whether memory bounds the portions now."""
         return self._fits is not None
 
-    def run(self, function: Callable[[Sequence[Item]], Sequence[Answer]], items: Sequence[Item]) -> list[Answer]:
+    def run(self, function: Callable[[Sequence[Item]], Iterable[Answer]], items: Sequence[Item]) -> list[Answer]:
         """`function`'s answers for all items, in order; it must give one per item of its portion.
 
         Raises what `function` raises, also that it is out of memory on a single item.
@@ -54,7 +54,7 @@ class Portions:
         return answers
 
     def _attempt(
-        self, function: Callable[[Sequence[Item]], Sequence[Answer]], portion: Sequence[Item]
+        self, function: Callable[[Sequence[Item]], Iterable[Answer]], portion: Sequence[Item]
     ) -> list[Answer] | None:
         """The answers, or None if the portion does not fit."""
         try:

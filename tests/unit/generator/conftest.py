@@ -17,7 +17,7 @@ from transformers import (
     T5Tokenizer,
 )
 
-from services.generator.diffusion import load_pipeline
+from services.generator.diffusion import Offload, load_pipeline
 from services.serving.weights import Source
 
 CONTEXT = 8
@@ -139,9 +139,15 @@ def pipeline(weights: Path) -> StableDiffusion3Pipeline:
 
 @pytest.fixture(scope="session")
 def load() -> Callable[..., Any]:
-    """Loads a pipeline in float32 on the CPU."""
+    """Loads a pipeline, in float32 on the CPU unless told."""
 
-    def load_one(folder: Path, **options: Any) -> Any:
-        return load_pipeline(Source(str(folder)), **{"t5": True, "device": "cpu", "dtype": torch.float32} | options)
+    def load_one(
+        folder: Path,
+        t5: bool = True,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        offload: Offload = "none",
+    ) -> Any:
+        return load_pipeline(Source(str(folder)), t5=t5, device=device, dtype=dtype, offload=offload)
 
     return load_one
