@@ -23,13 +23,16 @@ class PlanError(ValueError):
 
 
 class ExplainPlan(BaseModel):
-    """Everything that decides the results of a job's features. JSON-able; `features` are the job's items instead."""
+    """Everything that decides the results of a job's features. JSON-able; `features` are the job's items instead.
+
+    Fields with a default came later: plans that wait in a queue from before have none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     features: tuple[int, ...] = Field(default=(), exclude=True)
-    validation: tuple[int, ...]  # features on which α was chosen
-    protocol: Protocol
+    validation: tuple[int, ...] = ()  # features on which α was chosen
+    protocol: Protocol = "clean"
     variants: tuple[str, ...]
     scores: tuple[str, ...]
     texts: dict[str, str]  # variant → artifact with its given texts, JSON {feature: text}
@@ -43,14 +46,14 @@ class ExplainPlan(BaseModel):
     sets: dict[str, str]  # explain, test → hash of the set
     reduce: Literal["mean", "max"]
     generated_images: int
-    generator: dict[str, int | float]  # parameters of its requests; what is left out is the service's own setting
+    generator: dict[str, int | float] = {}  # parameters of its requests; what is left out is the service's own setting
     prompt_prefix: str
-    filler: str  # scored in place of a missing explanation; empty: nothing is
+    filler: str = ""  # scored in place of a missing explanation; empty: nothing is
     segmenter_boxes: Literal["union", "first"]
     heatmap_strength: float
     heatmap_interpolation: Interpolation
-    heatmap_tint: Tint
-    cls_off_by_one: bool
+    heatmap_tint: Tint = "green"
+    cls_off_by_one: bool = False
     max_side: int
     seed: int
     mean_residual_norm: float | None  # None: not known, and no α is in its multiples

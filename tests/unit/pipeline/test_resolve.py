@@ -1,5 +1,6 @@
 """JobSpec → plan: defaults, precedence, and every refusal by field."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -106,6 +107,12 @@ def test_the_plan_survives_json_but_for_its_features(world: World):
     again = read_plan(plan.model_dump_json())
     assert again == ExplainPlan(**{**plan.model_dump(), "features": ()})
     assert again.variants[-1] == "mine"
+
+
+def test_a_plan_that_waited_since_before_later_choices_can_be_read(world: World):
+    plan = world.plan()
+    old = plan.model_dump(mode="json", exclude={"validation", "protocol", "generator", "filler", "heatmap_tint"})
+    assert read_plan(json.dumps(old)) == ExplainPlan(**{**plan.model_dump(), "features": ()})
 
 
 @pytest.mark.parametrize(
