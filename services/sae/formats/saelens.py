@@ -37,8 +37,8 @@ class _State:
         self.tensors, self.config = tensors, config
         self.width, self.size = (whole(config, key, f"{_CONFIG}: ") for key in ("d_in", "d_sae"))
 
-    def get(self, name: str, *shape: int) -> Tensor:
-        return tensor(self.tensors, name, shape or (self.size,), _STATE, _CONFIG)
+    def get(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
+        return tensor(self.tensors, name, (self.size,) if shape is None else shape, _STATE, _CONFIG)
 
     @property
     def kept(self) -> int:
@@ -53,7 +53,7 @@ def _topk(state: _State) -> Activation:
 
 
 def _batch_topk(state: _State) -> Activation:
-    return BatchTopK(state.get("topk_threshold", *state.tensors["topk_threshold"].shape), state.kept)
+    return BatchTopK(state.get("topk_threshold", ()), state.kept)
 
 
 _ACTIVATIONS: Mapping[str, Callable[[_State], Activation]] = {
@@ -129,8 +129,8 @@ def _normalisation(config: Mapping[str, Any]) -> str:
 def _weights(state: _State) -> dict[str, Any]:
     architecture = state.config["architecture"]
     activation: Activation
-    encoder = state.get("W_enc", state.width, state.size).T.contiguous()
-    directions = state.get("W_dec", state.size, state.width)
+    encoder = state.get("W_enc", (state.width, state.size)).T.contiguous()
+    directions = state.get("W_dec", (state.size, state.width))
     if architecture == "gated":
         encoder, bias, activation = gated_as_jump_relu(encoder, *map(state.get, ("r_mag", "b_gate", "b_mag")))
     elif architecture in _ACTIVATIONS:
@@ -145,7 +145,7 @@ def _weights(state: _State) -> dict[str, Any]:
         "encoder_weight": encoder,
         "encoder_bias": bias,
         "directions": directions,
-        "b_dec": state.get("b_dec", state.width),
+        "b_dec": state.get("b_dec", (state.width,)),
         "activation": activation,
     }
 
