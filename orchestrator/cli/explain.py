@@ -22,6 +22,7 @@ from protos.v1.results_pb2 import FeatureResult
 EXAMPLE = "steerscope explain 3,17,40-45 --alpha 3"
 Target = int | Direction
 _AT_ONCE = 4
+_MOST = 256  # they go before all queued work
 
 
 def explain(
@@ -51,6 +52,8 @@ def explain(
 ) -> None:
     """Explain and score features, or explain directions of your own, now, before all queued work."""
     targets = _targets(features, direction, contrast, name)
+    if len(targets) > _MOST:
+        raise CommandError(f"target: {len(targets)} are asked for, at most {_MOST} go at once; queue them by `submit`")
     spec = JobSpec(variants=split(variants), scores=split(scores), protocol=protocol)
     if features is None:  # a direction of one's own has no top images and no scores
         spec.MergeFrom(JobSpec(variants=[] if variants else ["steering"], scores=[] if scores else ["none"]))

@@ -102,6 +102,7 @@ def test_a_contrast_of_folders(client: FakeClient, tmp_path):
         (("3", "--direction", "x.npy"), "exactly one"),
         (("3", "--name", "mine"), "leave --name out"),
         (("x",), "neither an id"),
+        (("0-256",), "queue them"),
         (("3,7",), "1 of 2 did not end well: feature 7: dead"),
         (("7",), "feature 7: dead"),
         (("1-9",), "9 is not in"),

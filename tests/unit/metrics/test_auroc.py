@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
@@ -33,6 +33,7 @@ def scikit_learns(positives: list[float], negatives: list[float]) -> float:
 
 
 @given(BOTH)
+@settings(deadline=None)
 def test_four_ways_to_one_figure(both: tuple[list[float], list[float]]):
     expected = naive.auroc_by_pairs(*both)
     assert of(*both) == pytest.approx(expected, abs=1e-12)
@@ -43,16 +44,19 @@ def test_four_ways_to_one_figure(both: tuple[list[float], list[float]]):
 
 
 @given(BOTH)
+@settings(deadline=None)
 def test_the_other_side_wins_the_rest(both: tuple[list[float], list[float]]):
     assert of(*both) + of(*both[::-1]) == pytest.approx(1)
 
 
 @given(TIED, st.integers(1, 9), st.integers(1, 9))
+@settings(deadline=None)
 def test_constant_scores_say_nothing(value: float, positives: int, negatives: int):
     assert of([value] * positives, [value] * negatives) == 0.5
 
 
 @given(BOTH, st.randoms())
+@settings(deadline=None)
 def test_order_does_not_matter_and_a_rising_map_changes_nothing(both: tuple[list[float], list[float]], random):
     shuffled = tuple(random.sample(side, len(side)) for side in both)
     assert of(*shuffled) == of(*both)
@@ -66,6 +70,7 @@ FEATURES = st.dictionaries(
 
 
 @given(FEATURES, st.randoms())
+@settings(deadline=None)
 def test_the_pooled_figure_joins_features_by_id(features: dict[int, tuple[list[float], list[float]]], random):
     rows = list(features)
     random.shuffle(rows)  # neither rows nor references come in any order

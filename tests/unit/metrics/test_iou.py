@@ -38,6 +38,7 @@ def test_a_features_mask_is_the_naive_resize_of_where_it_fires(values: np.ndarra
 
 
 @given(SIZES, SIZES, st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32))
+@settings(deadline=None)
 def test_nearest_is_the_naive_resize_to_any_size(rows: int, columns: int, height: int, width: int, seed: int):
     mask = np.random.default_rng(seed).random((rows, columns)) < 0.5
     found = nearest(mask.reshape(-1), Grid(rows, columns), height, width)
@@ -80,6 +81,7 @@ def test_the_corners(first: str, second: str, expected: float):
 
 
 @given(hnp.arrays(np.bool_, (2, 3, 64)))
+@settings(deadline=None)
 def test_it_is_symmetric_bounded_and_one_only_for_equal_masks(masks: np.ndarray):
     first, second = np.packbits(masks, axis=-1)
     scores = iou(first, second)

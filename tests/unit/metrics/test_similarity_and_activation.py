@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics.pairwise import cosine_similarity
@@ -23,6 +23,7 @@ def vectors(count: int) -> st.SearchStrategy[np.ndarray]:
 
 
 @given(vectors(4))
+@settings(deadline=None)
 def test_cosine(rows: np.ndarray):
     text, images = rows[0], rows[1:]
     found = cosine(text, images)
@@ -36,12 +37,14 @@ MAPS = hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), e
 
 
 @given(MAPS, st.sampled_from(["mean", "max"]))
+@settings(deadline=None)
 def test_image_scores_reduce_over_patches(maps: np.ndarray, reduce: str):
     expected = [naive.image_score(row.tolist(), reduce) for row in maps]
     np.testing.assert_allclose(image_scores(maps, reduce), expected, rtol=1e-12)
 
 
 @given(MAPS)
+@settings(deadline=None)
 def test_synthetic_activation_is_the_mean_over_generated_images(maps: np.ndarray):
     activations = tuple(float(score) for score in image_scores(maps, "mean"))
     drawn = Generated(("",) * len(maps), (0,) * len(maps), activations)
@@ -69,6 +72,7 @@ SCORES = hnp.arrays(
 
 
 @given(SCORES, st.integers(1, 5), st.integers(1, 6))
+@settings(deadline=None)
 def test_top_images_whatever_the_batches_and_shards(scores: np.ndarray, k: int, batch: int):
     """Many ties: by falling score, then rising id, only S > 0."""
     collector, shards = TopCollector(3, k), []

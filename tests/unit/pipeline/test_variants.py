@@ -1,7 +1,7 @@
 """Names of variants: kinds, α in the name, one name per α."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.pipeline.variants import CONTROLS, METHODS, VARIANTS, Variant, VariantError, canonical
@@ -35,6 +35,7 @@ def test_equal_alphas_have_one_name(given_name: str, name: str):
 
 
 @given(st.sampled_from(STEERED), st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
 def test_a_name_keeps_its_alpha_to_the_last_bit(base: str, alpha: float):
     variant = Variant.parse(f"{base}@{alpha!r}")
     assert (variant.base, variant.kind) == (base, VARIANTS[base])
