@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.sae.training.errors import Interrupted
 from services.sae.training.reader import Group
 from services.sae.training.stream import ActivationStream, StreamPlan
 
@@ -94,17 +95,15 @@ def test_a_state_taken_while_a_fill_is_read_goes_on_as_well():
     """What a signal interrupts: the fill's images are read again."""
     whole = all_batches(a_stream(20))
 
-    class Stop(Exception):
-        pass
-
     def watch(done, of):
         if len(collected) >= 7 and done:
-            raise Stop
+            raise Interrupted
 
     stream, collected = a_stream(20), []
-    with pytest.raises(Stop):
-        for one in stream.batches(watch):
-            collected.append(one)
+    running = stream.batches(watch)
+    with pytest.raises(Interrupted):
+        while True:
+            collected.append(next(running))
     second = a_stream(20)
     second.load(stream.state())
     for expected, one in zip(whole, collected + all_batches(second), strict=True):
