@@ -25,11 +25,11 @@ def status(
             out.print(_details(client.get(job)))
             return
         jobs = client.list(limit=limit)
-    table = Table("job", "kind", "name", "state", "done", "failed", "created")
+    table = Table("job", "kind", "name", "state", "done", "failed", "protocol", "created")
     for one in jobs:
         done = f"{ended_items(one)}/{one.items_total}"
         failed = str(one.items_by_state.get("failed", 0))
-        table.add_row(one.id, one.kind, one.spec.name, _state(one), done, failed, _moment(one.created))
+        table.add_row(one.id, one.kind, one.spec.name, _state(one), done, failed, one.spec.protocol, _moment(one.created))
     out.print(table)
 
 
@@ -38,6 +38,7 @@ def _details(job: Job) -> Table:
     table.add_row("kind", job.kind)
     table.add_row("name", job.spec.name)
     table.add_row("state", _state(job))
+    table.add_row("protocol", job.spec.protocol or "clean")
     table.add_row("created", _moment(job.created))
     table.add_row("items", ", ".join(f"{count} {state}" for state, count in sorted(job.items_by_state.items())))
     for outcome, count in sorted(job.outcomes.items()):

@@ -159,7 +159,7 @@ class VariantResult(_message.Message):
     GENERATED_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     outcome: _builtins.str
-    """ok, empty, dead, too_few_images, no_feature, not_given, failed"""
+    """ok, empty, dead, too_few_images, no_feature, no_direction, not_given, replaced, failed"""
     reason: _builtins.str
     text: _builtins.str
     """cleaned"""

@@ -1,4 +1,4 @@
-"""`python -m services.serving.probe HOST:PORT`: exit status 0 if a gRPC server there says SERVING. For health checks."""
+"""`python -m services.serving.probe HOST:PORT`: exit status 0 if a gRPC server there says SERVING (health checks)."""
 
 import sys
 

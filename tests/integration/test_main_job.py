@@ -149,7 +149,7 @@ def test_a_bad_job_is_refused_by_name(stack, bad, named):
 
 def test_explain_streams_explanations_before_the_result(stack, spec):
     feature = spec.feature_ids[0]
-    events = list(stack.client.explain(feature=feature, spec=JobSpec(scores=["clip"])))
+    events = list(stack.client.explain(feature=feature, spec=JobSpec(variants=[*METHODS], scores=["clip"])))
     assert [event.WhichOneof("event") for event in events] == ["explanation"] * len(METHODS) + ["result"]
     assert {event.explanation.variant for event in events[:-1]} == set(METHODS)
     for variant in events[-1].result.variants:
