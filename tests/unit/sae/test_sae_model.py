@@ -11,6 +11,7 @@ from services.sae.settings import SaeSettings
 from services.sae.spec import FeatureRow, IndexQuery, MapRow, ResidualRow, ScoreRow
 from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_png
+from tests.unit.sae import fitted
 from tests.unit.sae.test_sae_reading import dense_codes
 from tests.unit.sae.tiny_sae import SIZE, write_sae
 from tests.unit.subject import tiny
@@ -89,6 +90,38 @@ def test_index_and_score_and_maps_agree(models, reduce):
         row = np.zeros(tiny.PATCHES, np.float32)
         row[hits.position[hits.offset[j] : hits.offset[j + 1]]] = hits.value[hits.offset[j] : hits.offset[j + 1]]
         np.testing.assert_array_equal(row, maps[i].maps[f])
+
+
+@pytest.mark.parametrize("kind", fitted.KINDS)
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_every_activation_scores_maps_and_indexes_as_dense(checkpoint, residuals, tmp_path, kind, reduce):
+    """Patches fire different numbers of features, some none."""
+    z = torch.from_numpy(residuals)
+    tensors = fitted.prototypes(z.flatten(0, 1)[::2], sharpness=0.7)
+    tensors["b_enc"] = torch.linspace(-0.4, 0.3, len(tensors["b_enc"]))
+    tensors["W_dec"] /= tensors["W_dec"].norm(dim=1, keepdim=True)
+    models = served(checkpoint, fitted.write(tmp_path, z, kind, tensors=tensors, k="3"), layer=tiny.LAYER)
+    pre = (z - tensors["b_dec"]) @ tensors["W_enc"].T + tensors["b_enc"]
+    if kind == "topk":
+        pre = torch.where(pre >= pre.sort(dim=-1).values[..., -3:-2], pre, 0)
+    threshold = {"jump_relu": torch.linspace(0, 0.2, pre.shape[-1]), "batch_topk": 0.1}.get(kind, 0.0)
+    dense = torch.where(pre > threshold, pre, 0).numpy()
+    firing = (dense > 0).sum(-1)
+    assert firing.max() == 3 if kind == "topk" else firing.max() > firing.min()
+    parameters = {"reduce": reduce, "residuals": "yes"}
+    scores = np.array([r.score for r in models["score"].run([ScoreRow(p) for p in PICTURES], parameters)])
+    np.testing.assert_allclose(scores, dense.mean(1) if reduce == "mean" else dense.max(1), atol=1e-4)
+    ids = np.arange(dense.shape[-1])
+    maps = np.stack([r.maps for r in models["maps"].run([MapRow(p, ids) for p in PICTURES], {})])
+    np.testing.assert_allclose(maps, dense.transpose(0, 2, 1), atol=1e-4)
+    (hits,) = models["index"].run([IndexQuery(tuple(PICTURES), np.zeros(len(ids), np.float32))], parameters)
+    pairs = np.zeros_like(scores)
+    pairs[hits.image, hits.feature] = hits.score
+    np.testing.assert_allclose(pairs, scores, atol=1e-5)
+    assert len(hits.position) == (maps > 0).sum()
+    flat, stream = dense.reshape(-1, len(ids)), residuals.reshape(-1, tiny.WIDTH)
+    np.testing.assert_allclose(hits.mass, maps.sum((0, 2))[hits.summed], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(hits.weighted, flat.T[hits.summed] @ stream, rtol=1e-3, atol=1e-2)
 
 
 def test_a_row_does_not_depend_on_its_batch(models):
