@@ -6,10 +6,25 @@ import sys
 import typer
 from rich.markup import escape
 
-from orchestrator.cli import cancel, demo, explain, images, index, report, results, sae, status, submit, tune, up, watch
+from orchestrator.cli import (
+    cancel,
+    demo,
+    explain,
+    images,
+    index,
+    report,
+    results,
+    sae,
+    scale,
+    status,
+    submit,
+    tune,
+    up,
+    watch,
+)
 from orchestrator.cli.console import CommandError, err
 from orchestrator.client import JobsError
-from orchestrator.containers.replicas import ContainersError
+from orchestrator.containers import ContainersError
 from orchestrator.local.redis import NoRedisError
 from orchestrator.local.supervisor import StackError
 from services.serving.profile import ProfileError

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -34,7 +35,7 @@ def steerscope(stack, folder, *options):
     env = os.environ | {
         "STEERSCOPE_API": stack.stack.addresses.api,
         "STEERSCOPE_HOME": str(stack.stack.home),
-        "PYTHONPATH": os.getcwd(),
+        "PYTHONPATH": str(Path.cwd()),
     }
     program = [sys.executable, "-c", "from orchestrator.cli import main; main()", "tune"]
     return subprocess.run([*program, *options], cwd=folder, env=env, capture_output=True, text=True, check=False)
