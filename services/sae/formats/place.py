@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import httpx
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -88,11 +89,11 @@ def _on_hub(source: Source) -> Iterable[str]:
         return HfApi().list_repo_files(source.location, revision=source.revision)
     except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError, HFValidationError) as error:
         raise CheckpointError(f"{source}: no such folder here and no such repository on the hub: {error}") from error
-    except OSError as error:  # no way to the hub: what was downloaded before may do
+    except (OSError, httpx.HTTPError) as error:  # no way to the hub: what was downloaded before may do
         return _cached(source, error)
 
 
-def _cached(source: Source, reason: OSError) -> Iterable[str]:
+def _cached(source: Source, reason: Exception) -> Iterable[str]:
     try:
         folder = snapshot_download(source.location, revision=source.revision, local_files_only=True)
     except OSError:
