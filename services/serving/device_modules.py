@@ -1,36 +1,48 @@
 """Weights that leave the device while a service is idle. Needs torch: import it late."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from services.serving.faults import release_memory
+
+_MAIN_MEMORY = torch.device("cpu")
 
 
 class DeviceModules:
     """Modules that wait in main memory between `sleep` and `wake`: the `resident` of the models that they serve.
 
-    Each comes back to where it was when this was made. `forget` drops what else the models keep on the device, such
-    as caches: it is called by every `sleep`. A module whose parts are moved by somebody else (accelerate's offload)
-    must not be among them.
+    Every tensor comes back to where it was when this was made, also where a module is spread over several devices.
+    What lies on no device (accelerate's offload to disk) stays as it is. `forget` drops what else the models keep on the device, such as caches: every `sleep` calls it. A module whose
+    parts are moved by somebody else (accelerate's offload) must not be among them.
     """
 
     def __init__(self, *modules: nn.Module, forget: Callable[[], None] = lambda: None) -> None:
-        self._homes = [(module, tensor.device) for module in modules for tensor in _first_tensor(module)]
+        self.modules = modules
+        self._parameters = [(one, one.device) for module in modules for one in module.parameters() if not one.is_meta]
+        self._buffers = [
+            (part, name, buffer.device)
+            for module in modules
+            for part in module.modules()
+            for name, buffer in part.named_buffers(recurse=False)
+            if not buffer.is_meta
+        ]
         self._forget = forget
 
     def sleep(self) -> None:
         """Move the weights to main memory and give the device's memory back to others."""
-        for module, _ in self._homes:
-            module.to("cpu")
+        self._move(_MAIN_MEMORY)
         self._forget()
         release_memory()
 
     def wake(self) -> None:
         """Move the weights back."""
-        for module, home in self._homes:
-            module.to(home)
+        self._move(None)
 
-
-def _first_tensor(module: nn.Module) -> Iterable[nn.Parameter]:
-    return list(module.parameters())[:1]
+    def _move(self, target: torch.device | None) -> None:
+        # Tensor by tensor and in place, as Module.to: it knows one device only, and quantised models refuse it.
+        for parameter, home in self._parameters:
+            parameter.data = parameter.data.to(target or home)
+        for part, name, home in self._buffers:
+            setattr(part, name, getattr(part, name).to(target or home))

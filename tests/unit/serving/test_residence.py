@@ -98,31 +98,31 @@ def test_metrics_of_devices_appear_only_where_one_is_in_use(monkeypatch):
     assert found['steerscope_device_memory_peak_bytes{device="cuda:1"}'] == 31
 
 
-class Traveller(nn.Linear):
-    """Remembers where it was sent: there is only one device here."""
-
-    def __init__(self):
-        super().__init__(2, 2)
-        self.sent = []
-
-    def to(self, where):
-        self.sent.append(str(where))
-        return super().to(where)
-
-
-def test_modules_go_to_main_memory_and_back_and_answer_as_before(no_garbage_collection):
-    first, second, forgotten = Traveller(), Traveller(), []
-    modules = DeviceModules(first, nn.Identity(), second, forget=lambda: forgotten.append(True))
-    modules._homes = [(module, torch.device("cpu:0")) for module, _ in modules._homes]
-    before = first(torch.ones(2))
-    for _ in range(2):  # both may come twice
-        modules.sleep()
-    for _ in range(2):
-        modules.wake()
-    for module in (first, second):
-        assert module.sent == ["cpu", "cpu", "cpu:0", "cpu:0"]
-    torch.testing.assert_close(first(torch.ones(2)), before, rtol=0, atol=0)
+def test_every_tensor_goes_to_main_memory_and_back_to_its_own_device(no_garbage_collection, monkeypatch):
+    """There is only one device here: where tensors are sent is written down instead."""
+    first, second, sent, forgotten = nn.Linear(2, 2), nn.BatchNorm1d(2).eval(), [], []
+    tied = nn.Sequential(first, nn.Identity(), second)
+    tied.register_parameter("again", first.weight)
+    modules = DeviceModules(tied, forget=lambda: forgotten.append(True))
+    assert (len(modules._parameters), len(modules._buffers)) == (4, 3)
+    modules._parameters = [(one, f"cuda:{place}") for place, (one, _) in enumerate(modules._parameters)]
+    modules._buffers = [(part, name, "cuda:9") for part, name, _ in modules._buffers]
+    before = tied(torch.ones(1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "to", lambda tensor, where: sent.append(str(where)) or tensor.clone())
+        for _ in range(2):  # both may come twice
+            modules.sleep()
+        for _ in range(2):
+            modules.wake()
+    assert sent == ["cpu"] * 14 + ["cuda:0", "cuda:1", "cuda:2", "cuda:3", *["cuda:9"] * 3] * 2
+    assert tied.again is first.weight and second.running_mean is dict(second.named_buffers())["running_mean"]
+    torch.testing.assert_close(tied(torch.ones(1, 2)), before, rtol=0, atol=0)
     assert len(forgotten) == len(no_garbage_collection) == 2
+
+
+def test_what_lies_on_no_device_stays():
+    modules = DeviceModules(nn.BatchNorm1d(2, device="meta"), nn.Linear(2, 2))
+    assert (len(modules._parameters), len(modules._buffers)) == (2, 0)
 
 
 def test_a_served_model_passes_sleep_on_to_what_holds_its_weights():
