@@ -13,9 +13,10 @@ _MAIN_MEMORY = torch.device("cpu")
 class DeviceModules:
     """Modules that wait in main memory between `sleep` and `wake`: the `resident` of the models that they serve.
 
-    Every tensor comes back to where it was when this was made, also where a module is spread over several devices.
-    What lies on no device (accelerate's offload to disk) stays as it is. `forget` drops what else the models keep on the device, such as caches: every `sleep` calls it. A module whose
-    parts are moved by somebody else (accelerate's offload) must not be among them.
+    Every tensor comes back to where it was when this was made, also where a module is spread over several devices;
+    what lies on no device (accelerate's offload to disk) stays as it is. `forget` drops what else the models keep on
+    the device, such as caches: every `sleep` calls it. A module whose parts are moved by somebody else (accelerate's
+    offload to main memory) must not be among them.
     """
 
     def __init__(self, *modules: nn.Module, forget: Callable[[], None] = lambda: None) -> None:
