@@ -1,15 +1,12 @@
 """SAE files as the libraries themselves write them: the same codes and reconstructions as the libraries compute."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from dictionary_learning.dictionary import AutoEncoder, AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder
-from dictionary_learning.trainers.batch_top_k import BatchTopKSAE
-from dictionary_learning.trainers.matryoshka_batch_top_k import MatryoshkaBatchTopKSAE
-from dictionary_learning.trainers.top_k import AutoEncoderTopK
 from safetensors.torch import load_file, save_file
 
 from services.sae.check.figures import decoded
@@ -21,14 +18,18 @@ from tests.unit.sae.test_sae_reading import to_dense
 
 FIXTURES = Path(__file__).parent / "fixtures"
 WIDTH, SIZE, KEPT = 16, 24, 4
+LIBRARY = {
+    module: importlib.import_module(f"dictionary_learning.{module}")
+    for module in ("dictionary", "trainers.top_k", "trainers.batch_top_k", "trainers.matryoshka_batch_top_k")
+}
 CLASSES = {
-    "AutoEncoder": lambda: AutoEncoder(WIDTH, SIZE),
-    "AutoEncoderNew": lambda: AutoEncoderNew(WIDTH, SIZE),
-    "AutoEncoderTopK": lambda: AutoEncoderTopK(WIDTH, SIZE, KEPT),
-    "BatchTopKSAE": lambda: BatchTopKSAE(WIDTH, SIZE, KEPT),
-    "MatryoshkaBatchTopKSAE": lambda: MatryoshkaBatchTopKSAE(WIDTH, SIZE, KEPT, [8, 16]),
-    "JumpReluAutoEncoder": lambda: JumpReluAutoEncoder(WIDTH, SIZE),
-    "GatedAutoEncoder": lambda: GatedAutoEncoder(WIDTH, SIZE),
+    "AutoEncoder": ("dictionary", ()),
+    "AutoEncoderNew": ("dictionary", ()),
+    "JumpReluAutoEncoder": ("dictionary", ()),
+    "GatedAutoEncoder": ("dictionary", ()),
+    "AutoEncoderTopK": ("trainers.top_k", (KEPT,)),
+    "BatchTopKSAE": ("trainers.batch_top_k", (KEPT,)),
+    "MatryoshkaBatchTopKSAE": ("trainers.matryoshka_batch_top_k", (KEPT, [8, 16])),
 }
 
 
@@ -45,10 +46,12 @@ def check(sae, z, codes, restored):
     torch.testing.assert_close(ours_restored, restored, rtol=1e-5, atol=1e-5)
 
 
-def write_library(folder, name, module):
-    """The files of dictionary_learning's trainSAE, which are its state dict and a config.json."""
+def write_library(folder, name):
+    """A module of dictionary_learning, and the files of its trainSAE: the module's state dict and a config.json."""
+    place, arguments = CLASSES[name]
     with torch.random.fork_rng():
         torch.manual_seed(4)
+        module = getattr(LIBRARY[place], name)(WIDTH, SIZE, *arguments)
         for key, parameter in module.named_parameters():
             parameter.data = 0.5 * torch.randn_like(parameter)
             if key == "threshold":
@@ -64,7 +67,7 @@ def write_library(folder, name, module):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_class_of_dictionary_learning(tmp_path, name):
-    module = write_library(tmp_path, name, CLASSES[name]())
+    module = write_library(tmp_path, name)
     z = torch.randn(12, WIDTH, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         codes = module.encode(z)
@@ -72,7 +75,7 @@ def test_every_class_of_dictionary_learning(tmp_path, name):
 
 
 def test_an_unset_threshold_lets_all_positive_pass_as_in_the_library(tmp_path):
-    module = write_library(tmp_path, "BatchTopKSAE", BatchTopKSAE(WIDTH, SIZE, KEPT))
+    module = write_library(tmp_path, "BatchTopKSAE")
     module.threshold.fill_(-1.0)
     torch.save(module.state_dict(), tmp_path / "ae.pt")
     z = torch.randn(12, WIDTH, generator=torch.Generator().manual_seed(1))
@@ -250,7 +253,7 @@ def test_plain_files_that_contradict_themselves_are_refused(tmp_path, header, ch
 
 
 def test_the_format_is_found_or_chosen(tmp_path):
-    write_library(tmp_path, "AutoEncoder", AutoEncoder(WIDTH, SIZE))
+    write_library(tmp_path, "AutoEncoder")
     plain(tmp_path)
     assert load_checkpoint(str(tmp_path)).format == "dictionary_learning"
     assert load_checkpoint(str(tmp_path), kind="plain").format == "plain"
