@@ -13,17 +13,16 @@ from services.subject.registry import register
 class Gemma3Subject(Subject):
     """`Gemma3ForConditionalGeneration`."""
 
-    processor_options: ClassVar[Mapping[str, Any]] = {"do_pan_and_scan": False}
     block_arguments: ClassVar[Mapping[str, Any]] = {"attention_mask": None}
+
+    @classmethod
+    def processor_options(cls, image_processor: Any) -> dict[str, Any]:
+        del image_processor
+        return {"do_pan_and_scan": False}
 
     @classmethod
     def tower_of(cls, vlm: Any) -> Any:
         return vlm.model.vision_tower
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        side = self.tower.config.image_size // self.tower.config.patch_size
-        return side, side
 
     def finish(self, h: Tensor) -> Tensor:
         features: Tensor = self.vlm.model.multi_modal_projector(self.tower.post_layernorm(h))

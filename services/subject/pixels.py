@@ -17,12 +17,12 @@ class Preprocessor:
 
     def __init__(self, image_processor: Any, family: type[Subject]) -> None:
         self._processor = image_processor
-        self._options = dict(family.processor_options)
+        self._options = family.processor_options(image_processor)
 
     @classmethod
-    def load(cls, path: str, family: type[Subject]) -> "Preprocessor":
-        """From a checkpoint's folder or hub id."""
-        return cls(AutoImageProcessor.from_pretrained(path), family)
+    def load(cls, path: str, family: type[Subject], *, revision: str | None = None) -> "Preprocessor":
+        """From a checkpoint's folder or hub id, which `revision` pins."""
+        return cls(AutoImageProcessor.from_pretrained(path, revision=revision), family)
 
     @property
     def description(self) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from services.subject import home_of
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class GreedyDecoder:
         ends = vlm.generation_config.eos_token_id
         if ends is None:
             raise ValueError("the checkpoint names no eos_token_id; add it to generation_config.json")
-        self._ends = torch.tensor(ends if isinstance(ends, list) else [ends], device=vlm.device)
+        self._ends = torch.tensor(ends if isinstance(ends, list) else [ends])
 
     @torch.no_grad()
-    def __call__(self, prompts: Mapping[str, Tensor], features: Tensor | None, max_new_tokens: int) -> list[Decoded]:
-        """One result per row of `prompts` (tensors [b, t]); `features` [b · n, tokens, d_lm] are all rows' images."""
+    def __call__(self, prompts: Mapping[str, Tensor], seen: Mapping[str, Any], max_new_tokens: int) -> list[Decoded]:
+        """One result per row of `prompts` (tensors [b, t]); `seen` stands for all rows' images (`Subject.handed`)."""
         cache = DynamicCache(config=self._vlm.config.get_text_config())
-        logits = self._prefill(prompts, features, cache)
+        inputs = {name: tensor.to(home_of(self._vlm)) for name, tensor in prompts.items()}
+        logits = self._forward(cache, **inputs, **seen)
         count, device = logits.shape[0], logits.device
+        ends = self._ends.to(device)
         tokens = torch.zeros(count, max_new_tokens, dtype=torch.long, device=device)
         logprobs = torch.zeros(count, max_new_tokens, device=device)
         ended = torch.zeros(count, dtype=torch.bool, device=device)
@@ -49,13 +52,13 @@ class GreedyDecoder:
             best, token = logits.max(-1)
             tokens[active, step], logprobs[active, step] = token, best - logits.logsumexp(-1)
             steps[active] = step + 1
-            going = ~torch.isin(token, self._ends)
+            going = ~torch.isin(token, ends)
             ended[active] = ~going
             if step + 1 == max_new_tokens or not going.any():
                 break
             if not going.all():
                 active, token = active[going], token[going]
-                cache.batch_select_indices(going.nonzero().flatten())
+                cache.batch_select_indices(going.nonzero().flatten().cpu())  # its layers may lie on several devices
             logits = self._forward(cache, input_ids=token[:, None])
         return [
             Decoded(row[: n - end], float(mean), not end)
@@ -63,12 +66,6 @@ class GreedyDecoder:
                 tokens.tolist(), steps.tolist(), ended.tolist(), (logprobs.sum(1) / steps).tolist(), strict=True
             )
         ]
-
-    def _prefill(self, prompts: Mapping[str, Tensor], features: Tensor | None, cache: DynamicCache) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(self._vlm.device) for name, tensor in prompts.items()}
-        if features is not None:
-            inputs["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=features)}
-        return self._forward(cache, **inputs)
 
     def _forward(self, cache: DynamicCache, **inputs: Any) -> Tensor:
         """Logits of the last position, float32 [b, vocabulary]."""

@@ -8,35 +8,44 @@ from transformers.utils import logging as transformers_logging
 
 from services.serving.device import resolve_device, resolve_dtype
 from services.serving.model import ServedModel
-from services.serving.profile import resolve_path
 from services.serving.provenance import digest_text
-from services.serving.weights import weights_digest
+from services.serving.weights import Source, weights_digest
 from services.subject import Preprocessor, subject_of, tower_digest
 from services.vlm.decoding import GreedyDecoder
 from services.vlm.model import CompleteModel, ExplainModel, Writer
 from services.vlm.prefixes import PrefixCache
 from services.vlm.prompting import Prompter
+from services.vlm.quantization import quantization_config
 from services.vlm.settings import VlmSettings
 
 
 def load(settings: VlmSettings) -> Sequence[ServedModel[Any, Any]]:
     """`explain` and `complete` on one model. Raises ValueError (unknown family of VLMs, bad layer)."""
-    path, device = resolve_path(settings.model), resolve_device(settings.device)
+    source, device = Source.parse(settings.model), resolve_device(settings.device)
     dtype = resolve_dtype(settings.dtype, device)
     transformers_logging.disable_progress_bar()  # a service's log is read by machines
-    vlm = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=settings.attention)
-    subject = subject_of(vlm.to(device).eval(), settings.layer)
-    processor = AutoProcessor.from_pretrained(path)
-    prompter = Prompter(processor, subject.processor_options)
+    vlm = AutoModelForImageTextToText.from_pretrained(
+        source.location,
+        revision=source.revision,
+        dtype=dtype,
+        attn_implementation=settings.attention,
+        device_map=settings.device_map or {"": device},  # straight onto the device, without a copy in main memory
+        quantization_config=quantization_config(settings.quantization, dtype),
+    )
+    subject = subject_of(vlm.eval(), settings.layer)
+    processor = AutoProcessor.from_pretrained(source.location, revision=source.revision)
+    prompter = Prompter(processor, subject.processor_options(processor.image_processor))
     preprocess = Preprocessor(processor.image_processor, type(subject))
     writer = Writer(prompter, GreedyDecoder(vlm), vlm.config.get_text_config().max_position_embeddings)
     facts = {
         "layer": str(settings.layer),
         "activation_dim": str(subject.width),
         "grid": "{}x{}".format(*subject.grid),
-        "subject_digest": tower_digest(path, settings.layer, type(subject)),
+        "subject_digest": tower_digest(source.location, settings.layer, type(subject), revision=source.revision),
     }
-    identity = (weights_digest(path), str(dtype), settings.attention)
+    identity = [weights_digest(source.location, source.revision), str(dtype), settings.attention]
+    if settings.quantization != "none":
+        identity.append(settings.quantization)
     explain = ExplainModel(
         subject,
         PrefixCache(subject, preprocess, settings.prefix_cache_bytes),

@@ -1,6 +1,7 @@
 """The two models of the vlm service: `explain` and `complete`."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,14 +37,13 @@ class Writer:
             )
 
     def write(
-        self, prompts: Sequence[str], images: int, features: Tensor | None, parameters: Parameters
+        self, prompts: Sequence[str], images: int, seen: Mapping[str, Any], parameters: Parameters
     ) -> list[Explanation]:
-        """One text per prompt; all have `images` images and the same number of tokens."""
+        """One text per prompt; all have `images` images and the same number of tokens. `seen`: `Subject.handed`."""
         encoded = [self.prompter.encode(prompt, images) for prompt in prompts]
         tensors = {name: torch.cat([one.tensors[name] for one in encoded]) for name in encoded[0].tensors}
         return [
-            self._explanation(decoded)
-            for decoded in self._decoder(tensors, features, int(parameters["max_new_tokens"]))
+            self._explanation(decoded) for decoded in self._decoder(tensors, seen, int(parameters["max_new_tokens"]))
         ]
 
     def _explanation(self, decoded: Decoded) -> Explanation:
@@ -80,9 +80,10 @@ class ExplainModel(ServedModel[ExplainRow, Explanation]):
             raise InvalidInputError("IMAGES is empty; send at least one image, or use the model `complete`")
         for row in rows:
             self._writer.check(row.prompt, images, parameters)
-        steering = interventions(rows, self._subject.patches, self._subject.width)
+        steering = interventions(rows, self._subject.leading, self._subject.patches, self._subject.width)
         features = self._features([decode(image) for row in rows for image in row.images], steering)
-        return self._writer.write([row.prompt for row in rows], images, features, parameters)
+        seen = self._subject.handed(features)
+        return self._writer.write([row.prompt for row in rows], images, seen, parameters)
 
     def warm_up(self) -> Iterable[Sequence[ExplainRow]]:
         blank, still = decode(to_ppm(_WHITE)), np.zeros(self._subject.width, np.float32)
@@ -99,7 +100,7 @@ class ExplainModel(ServedModel[ExplainRow, Explanation]):
             part = slice(start, start + self._images_per_pass)
             h = self._prefixes.streams(pictures[part])
             if steering is not None:
-                steering.apply(self._subject.patches_of(h), part)
+                steering.apply(h, part)
             parts.append(self._subject.resume(h))
         features = torch.cat(parts)
         if steering is not None and not features.isfinite().all():
@@ -121,7 +122,7 @@ class CompleteModel(ServedModel[CompleteRow, Explanation]):
     def run(self, rows: Sequence[CompleteRow], parameters: Parameters) -> list[Explanation]:
         for row in rows:
             self._writer.check(row.prompt, 0, parameters)
-        return self._writer.write([row.prompt for row in rows], 0, None, parameters)
+        return self._writer.write([row.prompt for row in rows], 0, {}, parameters)
 
     def warm_up(self) -> Iterable[Sequence[CompleteRow]]:
         yield [CompleteRow("describe")]

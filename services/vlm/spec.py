@@ -16,8 +16,9 @@ from services.serving.spec import Content, DataType, ModelSpec, ParameterSpec, T
 class ExplainRow:
     """One explanation to make: a prompt, n ≥ 1 encoded images, and (optionally) an intervention.
 
-    `direction` is float32 [d] in raw residual units, `alpha` its factor; `positions` bool [n, p] (default: all
-    patches). `alpha` 0 or no direction is no intervention.
+    `direction` is float32 [d] in raw residual units, `alpha` its factor; `positions` bool [n, p] names the patches
+    that are written to (None: every token of the stream, CLS and registers included). `alpha` 0 or no direction is no
+    intervention.
     """
 
     prompt: str
@@ -68,7 +69,11 @@ EXPLAIN: ModelSpec[ExplainRow, Explanation] = ModelSpec(
         ),
         TensorSpec("MODE", DataType.BYTES, (), "addition or replacement", Content.TEXT, True, b"addition"),
         TensorSpec(
-            "POSITIONS", DataType.BOOL, (-1, -1), "steered patches [n, p]; default all", optional=True, default=True
+            "POSITIONS",
+            DataType.BOOL,
+            (-1, -1),
+            "steered patches [n, p]; without it every token, CLS too",
+            optional=True,
         ),
     ),
     outputs=_TEXT_OUTPUTS,

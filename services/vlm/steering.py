@@ -15,30 +15,34 @@ MODES = ("addition", "replacement")
 
 @dataclass(frozen=True)
 class Interventions:
-    """Per image i of a batch: h[i, p] ← keep[i, p] · h[i, p] + write[i, p] · vector[i].
+    """Per image i of a batch and token j of its stream: h[i, j] ← keep[i, j] · h[i, j] + write[i, j] · vector[i].
 
-    `vector` float32 [i, d] is α·direction; `write` and `keep` are float32 masks [i, p] of 0 and 1.
+    `vector` float32 [i, d] is α·direction; `write` and `keep` are float32 masks [i, c+p] of 0 and 1.
     """
 
     vector: Tensor
     write: Tensor
     keep: Tensor
 
-    def apply(self, patches: Tensor, images: slice) -> None:
-        """Change the stream of the batch's `images` in place; `patches` [i, p, d] is theirs."""
-        write, keep = (mask[images, :, None].to(patches) for mask in (self.write, self.keep))
-        patches.mul_(keep).addcmul_(write, self.vector[images, None, :].to(patches))
+    def apply(self, h: Tensor, images: slice) -> None:
+        """Change the stream of the batch's `images` in place; `h` [i, c+p, d] is theirs."""
+        write, keep = (mask[images, :, None].to(h) for mask in (self.write, self.keep))
+        h.mul_(keep).addcmul_(write, self.vector[images, None, :].to(h))
 
 
-def interventions(rows: Sequence[ExplainRow], patches: int, width: int) -> Interventions | None:
-    """What `rows` (of equally many images) ask for; None if nobody asks. Raises InvalidInputError."""
-    images = len(rows[0].images)
-    checked = [_checked(row, patches, width) for row in rows]
+def interventions(rows: Sequence[ExplainRow], leading: int, patches: int, width: int) -> Interventions | None:
+    """What `rows` (of equally many images) ask for; None if nobody asks. Raises InvalidInputError.
+
+    The stream has c = `leading` tokens (CLS, registers) in front of its `patches`. Without POSITIONS all its tokens
+    are written to, those in front included; with them the marked patches alone.
+    """
+    images, tokens = len(rows[0].images), leading + patches
+    checked = [_checked(row, leading, patches, width) for row in rows]
     if not any(active for active, _ in checked):
         return None
     vector = np.zeros((len(rows), images, width), np.float32)
-    write = np.zeros((len(rows), images, patches), np.float32)
-    keep = np.ones((len(rows), images, patches), np.float32)
+    write = np.zeros((len(rows), images, tokens), np.float32)
+    keep = np.ones((len(rows), images, tokens), np.float32)
     for i, (row, (active, positions)) in enumerate(zip(rows, checked, strict=True)):
         if active:
             vector[i] = np.float32(row.alpha) * np.asarray(row.direction, np.float32)
@@ -48,11 +52,11 @@ def interventions(rows: Sequence[ExplainRow], patches: int, width: int) -> Inter
     return Interventions(*flat)
 
 
-def _checked(row: ExplainRow, patches: int, width: int) -> tuple[bool, np.ndarray]:
-    """Whether the row steers, and its positions as float32 [n, p]."""
+def _checked(row: ExplainRow, leading: int, patches: int, width: int) -> tuple[bool, np.ndarray]:
+    """Whether the row steers, and the tokens that it writes to as float32 [n, c+p]."""
     if row.mode not in (None, *MODES):
         raise InvalidInputError(f"MODE is {row.mode!r}; give one of {', '.join(MODES)}")
-    positions = _positions(row, patches)
+    positions = _positions(row, leading, patches)
     if row.direction is None:
         if row.alpha:
             raise InvalidInputError("ALPHA is given without DIRECTION; give both, or neither for no intervention")
@@ -68,12 +72,12 @@ def _checked(row: ExplainRow, patches: int, width: int) -> tuple[bool, np.ndarra
     return row.alpha != 0, positions
 
 
-def _positions(row: ExplainRow, patches: int) -> np.ndarray:
-    expected = (len(row.images), patches)
+def _positions(row: ExplainRow, leading: int, patches: int) -> np.ndarray:
+    images = len(row.images)
     if row.positions is None:
-        return np.ones(expected, np.float32)
-    if row.positions.shape != expected:
+        return np.ones((images, leading + patches), np.float32)
+    if row.positions.shape != (images, patches):
         raise InvalidInputError(
-            f"POSITIONS has shape {list(row.positions.shape)}; it must be {list(expected)}: images × patches"
+            f"POSITIONS has shape {list(row.positions.shape)}; it must be {[images, patches]}: images × patches"
         )
-    return row.positions.astype(np.float32)
+    return np.pad(row.positions.astype(np.float32), ((0, 0), (leading, 0)))  # patch p is token c + p

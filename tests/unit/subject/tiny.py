@@ -1,5 +1,7 @@
-"""A Gemma 3 of the real classes in miniature (random weights, two layers' worth of words), saved as a checkpoint."""
+"""A Gemma 3 of the real classes in miniature (random weights, two layers' worth of words), saved as a checkpoint; and
+what all miniatures share."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +33,18 @@ TEMPLATE = (
 )
 
 
-def processor() -> Any:
-    words = Tokenizer(models.WordLevel({w: i for i, w in enumerate((*SPECIAL, *WORDS))}, unk_token="<unk>"))
+def tokenizer(special: Sequence[str], named: Mapping[str, str], extra: Mapping[str, str]) -> Any:
+    """One word, one token: first the special ones, then WORDS."""
+    words = Tokenizer(models.WordLevel({w: i for i, w in enumerate((*special, *WORDS))}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        **{"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>", "unk_token": "<unk>"},
-        extra_special_tokens={
+    return PreTrainedTokenizerFast(tokenizer_object=words, **named, extra_special_tokens=dict(extra))
+
+
+def processor() -> Any:
+    words = tokenizer(
+        SPECIAL,
+        {"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>", "unk_token": "<unk>"},
+        {
             "boi_token": "<start_of_image>",
             "eoi_token": "<end_of_image>",
             "image_token": "<image_soft_token>",
@@ -46,18 +53,35 @@ def processor() -> Any:
         },
     )
     images = Gemma3ImageProcessor(size={"height": SIDE, "width": SIDE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    return Gemma3Processor(images, tokenizer, chat_template=TEMPLATE, image_seq_length=IMAGE_TOKENS)
+    return Gemma3Processor(images, words, chat_template=TEMPLATE, image_seq_length=IMAGE_TOKENS)
 
 
-def model(seed: int = 1) -> Any:
-    """Random weights, scaled up so that what an image shows changes the words; some texts end, some are cut."""
+def language(special: Sequence[str], width: int = 32) -> dict[str, Any]:
+    """The language model's part of a config."""
+    return {
+        "vocab_size": len(special) + len(WORDS),
+        **{"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2, "num_attention_heads": 2},
+        **{"num_key_value_heads": 1, "head_dim": width // 2, "max_position_embeddings": 256},
+    }
+
+
+def enliven(vlm: Any) -> None:
+    """Scale random weights behind the tower up so that what an image shows changes the words; some texts end, some are
+    cut."""
+    with torch.no_grad():
+        for name, parameter in vlm.named_parameters():
+            if parameter.ndim == 2 and "vision_tower" not in name:
+                parameter.normal_(std=0.5)
+
+
+def model(seed: int = 1, width: int = 32) -> Any:
+    """Random weights; `width` is the language model's."""
     torch.manual_seed(seed)
     config = Gemma3Config(
         text_config={
-            "vocab_size": len(SPECIAL) + len(WORDS),
-            **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2},
-            **{"num_key_value_heads": 1, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 16},
-            **{"max_position_embeddings": 256, "layer_types": ["sliding_attention", "full_attention"]},
+            **language(SPECIAL, width),
+            **{"query_pre_attn_scalar": 16, "sliding_window": 16},
+            **{"layer_types": ["sliding_attention", "full_attention"]},
             **{"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2},
         },
         vision_config={
@@ -72,10 +96,8 @@ def model(seed: int = 1) -> Any:
     )
     gemma = Gemma3ForConditionalGeneration(config).float().eval()
     gemma.generation_config.eos_token_id = [1, 8]  # like the real one: <eos> or <end_of_turn>
+    enliven(gemma)
     with torch.no_grad():
-        for name, parameter in gemma.named_parameters():
-            if parameter.ndim == 2 and ("language_model" in name or "lm_head" in name):
-                parameter.normal_(std=0.5)
         gemma.model.multi_modal_projector.mm_input_projection_weight.normal_()  # it starts at zeros
     return gemma
 

@@ -3,16 +3,18 @@
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from services.serving.images import pixels_of
 from services.vlm.spec import CompleteRow, ExplainRow, Explanation
+from tests.unit.subject.families import Family
 
 
 class Reference:
-    def __init__(self, vlm: Any, processor: Any, layer: int) -> None:
-        self.vlm, self.processor = vlm, processor
-        self.block = vlm.model.vision_tower.encoder.layers[layer]
+    def __init__(self, vlm: Any, processor: Any, family: Family, layer: int) -> None:
+        self.vlm, self.processor, self.family = vlm, processor, family
+        self.block = family.block(vlm, layer)
 
     def inputs(self, row: ExplainRow | CompleteRow) -> Any:
         images = [pixels_of(image).copy() for image in getattr(row, "images", ())]
@@ -20,20 +22,25 @@ class Reference:
         return self.processor.apply_chat_template(
             [{"role": "user", "content": content}],
             **{"add_generation_prompt": True, "tokenize": True, "return_dict": True, "return_tensors": "pt"},
-            processor_kwargs={"do_pan_and_scan": False} if images else {},
+            processor_kwargs=dict(self.family.squash) if images else {},
         )
 
     @contextmanager
     def steered(self, row: ExplainRow | CompleteRow):
-        """Eq. 5 as a hook: h + α·direction, or α·direction, at the row's positions."""
+        """Eq. 5 as a hook: h + α·direction, or α·direction, on all of the block's output or at the row's patches."""
 
         def hook(module, args, h):
             if row.direction is None or not row.alpha:
                 return h
             change = row.alpha * torch.from_numpy(row.direction)
             steered = h + change if row.mode != "replacement" else change.expand_as(h)
-            positions = torch.ones(h.shape[:2]) if row.positions is None else torch.from_numpy(row.positions)
-            return torch.where(positions.bool()[:, :, None], steered, h)
+            if row.positions is None:
+                return steered
+            h = h.clone()
+            for image, patch in zip(*np.nonzero(row.positions), strict=True):
+                token = self.family.leading + patch
+                h[image, token] = steered[image, token]
+            return h
 
         handle = self.block.register_forward_hook(hook) if isinstance(row, ExplainRow) else None
         try:
@@ -42,11 +49,16 @@ class Reference:
             if handle is not None:
                 handle.remove()
 
-    @torch.no_grad()
     def features(self, row: ExplainRow) -> torch.Tensor:
         with self.steered(row):
-            features: torch.Tensor = self.vlm.get_image_features(self.inputs(row)["pixel_values"]).pooler_output
-        return features
+            return self.family.features(self.vlm, self.inputs(row)["pixel_values"])
+
+    @torch.no_grad()
+    def logits(self, row: ExplainRow) -> torch.Tensor:
+        """Of all positions of the prompt, [1, t, vocabulary]."""
+        with self.steered(row):
+            logits: torch.Tensor = self.vlm(**self.inputs(row)).logits
+        return logits
 
     @torch.no_grad()
     def write(self, row: ExplainRow | CompleteRow, max_new_tokens: int) -> Explanation:

@@ -8,6 +8,7 @@ from services.serving.errors import InvalidInputError
 from services.serving.images import decode, to_png, to_ppm
 from services.vlm.decoding import GreedyDecoder
 from services.vlm.spec import CompleteRow, ExplainRow
+from services.vlm.steering import interventions
 from tests.unit.subject import tiny
 
 NEW = {"max_new_tokens": 12}
@@ -27,6 +28,7 @@ ONE_IMAGE = [
     *(steering(i, 3.0, "replacement") for i in range(3)),
     steering(0, -2.0),
     ExplainRow("describe the image .", (PICTURES[0],), DIRECTIONS[2], 5.0, "addition", SOME[:1]),
+    ExplainRow("describe the image .", (PICTURES[0],), DIRECTIONS[2], 5.0, "replacement", SOME[:1]),
     ExplainRow("what is this ?", (PICTURES[0],)),
     ExplainRow("describe the image .", (BLANK,)),
     ExplainRow("what is this ?", (PICTURES[1],), DIRECTIONS[1], 3.0),
@@ -82,13 +84,26 @@ def test_rows_do_not_influence_one_another(served, images_per_pass):
         assert_same(model.run([row], NEW)[0], result)
 
 
-def test_steered_features_are_the_hooks(served, reference, monkeypatch):
+STEERED = {
+    "all, addition": THREE_IMAGES[3],
+    "all, replacement": ExplainRow("what is this ?", THREE, DIRECTIONS[0], 4.0, "replacement"),
+    "active, addition": THREE_IMAGES[1],
+    "active, replacement": THREE_IMAGES[2],
+}
+
+
+@pytest.mark.parametrize("row", STEERED.values(), ids=STEERED.keys())
+def test_steered_features_and_logits_are_the_hooks(served, reference, monkeypatch, row):
     model = served()["explain"]
-    row = THREE_IMAGES[1]
-    seen = []
-    monkeypatch.setattr(model._writer, "write", lambda prompts, images, features, parameters: seen.append(features))
+    seen = {}
+    monkeypatch.setattr(model._writer, "write", lambda prompts, images, handed, parameters: seen.update(handed))
     model.run([row], NEW)
-    torch.testing.assert_close(seen[0], reference.features(row), rtol=0, atol=1e-6)
+    features = torch.stack(list(seen["mm_encoder_outputs"]["image"].pooler_output))
+    torch.testing.assert_close(features, reference.features(row), rtol=0, atol=1e-5)
+    text = {name: tensor for name, tensor in reference.inputs(row).items() if name != "pixel_values"}
+    with torch.no_grad():
+        logits = model._subject.vlm(**text, **seen).logits
+    torch.testing.assert_close(logits, reference.logits(row), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["addition", "replacement"])
@@ -104,14 +119,32 @@ def test_alpha_zero_is_no_intervention(served, mode):
     assert_same(model.run([zero], NEW)[0], together[1])
 
 
-def test_no_positions_means_all_patches(served):
+def test_no_positions_means_every_token_and_all_patches_means_no_other(served, reference):
     everywhere = np.ones((1, tiny.PATCHES), bool)
     row = steering(1)
     marked = ExplainRow(row.prompt, row.images, row.direction, row.alpha, row.mode, everywhere)
     unset = ExplainRow(row.prompt, row.images, row.direction, row.alpha)
     first, second, third = served()["explain"].run([row, marked, unset], NEW)
-    assert_same(first, second)
     assert_same(first, third)
+    assert_same(first, reference.write(row, 12))
+    assert_same(second, reference.write(marked, 12))
+    alike = reference.features(marked).sub(reference.features(row)).abs().max() < 1e-6
+    assert alike == (reference.family.leading == 0)  # CLS makes the difference
+
+
+@pytest.mark.parametrize("mode", ["addition", "replacement"])
+def test_one_patch_is_one_token(reference, mode):
+    """Patch p of POSITIONS changes token c + p of the stream and nothing else; the first and the last patch too."""
+    leading = reference.family.leading
+    for patch in (0, 5, tiny.PATCHES - 1):
+        only = np.arange(tiny.PATCHES)[None] == patch
+        row = ExplainRow("what is this ?", (BLANK,), DIRECTIONS[0], 2.0, mode, only)
+        h = torch.randn(1, leading + tiny.PATCHES, tiny.WIDTH)
+        changed = h.clone()
+        interventions([row], leading, tiny.PATCHES, tiny.WIDTH).apply(changed, slice(0, 1))
+        change = 2 * torch.from_numpy(DIRECTIONS[0])
+        h[0, leading + patch] = change if mode == "replacement" else h[0, leading + patch] + change
+        torch.testing.assert_close(changed, h)
 
 
 def test_no_position_is_no_intervention(served):
@@ -187,9 +220,9 @@ def test_bad_rows_are_refused(served, row, message):
         served()["explain"].run([row], NEW)
 
 
-def test_special_tokens_and_warm_up(served):
+def test_special_tokens_and_warm_up(served, family):
     models = served()
-    assert {"<start_of_turn>", "<image_soft_token>", "<start_of_image>", "<eos>"} <= models["explain"].special_tokens()
+    assert family.special <= models["explain"].special_tokens()
     assert "red" not in models["explain"].special_tokens()
     assert models["complete"].special_tokens() == models["explain"].special_tokens()
     for model in models.values():
