@@ -31,7 +31,8 @@ def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
 
 
 def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> ItemResult:
-    builder = ShardBuilder(plan, listed_images(deps.store, plan.root, plan.listing), plan.shard(context.item), calls)
+    images = listed_images(deps.store, plan.root, plan.listing, context.job)
+    builder = ShardBuilder(plan, images, plan.shard(context.item), calls)
     start = time.monotonic()
     builder.digest()
     context.stage("read", time.monotonic() - start)

@@ -11,12 +11,15 @@ from services.imagesets import ImageSet, open_images
 _lock = threading.Lock()  # many threads want the same set at the same time: it is opened by the first
 
 
-def listed_images(store: ArtifactStore, location: str, listing: str) -> ImageSet:
-    """The set at `location` with the images that the artifact `listing` names. Raises ImageSetError if it changed."""
+def listed_images(store: ArtifactStore, location: str, listing: str, user: str) -> ImageSet:
+    """The set at `location` with the images that the artifact `listing` names. Raises ImageSetError if it changed.
+
+    `user` is the job or the index that reads it: a new one sees the place as it is by now.
+    """
     with _lock:
-        return _open(store, location, listing)
+        return _open(store, location, listing, user)
 
 
 @lru_cache(maxsize=8)
-def _open(store: ArtifactStore, location: str, listing: str) -> ImageSet:
+def _open(store: ArtifactStore, location: str, listing: str, _user: str) -> ImageSet:
     return open_images(location, JSON.decode(store.get(listing)))

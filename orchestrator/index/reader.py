@@ -107,7 +107,7 @@ class Index:
 
     @property
     def _images(self) -> ImageSet:
-        return listed_images(self._store, self.plan.root, self.plan.listing)
+        return listed_images(self._store, self.plan.root, self.plan.listing, self.id)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from orchestrator.index.sample import cutoff_key, sample_key
 from orchestrator.index.sums import ShardSums, SumCollector
 from orchestrator.index.topk import TopCollector, TopTable
 from orchestrator.remote import Calls, RefusedInput
-from services.imagesets import ImageSet, digest_of_bytes, is_part_of
+from services.imagesets import ImageSet, ImageSetError, digest_of_bytes, is_part_of
 from services.sae.spec import INDEX, SCORE, IndexHits, IndexQuery, ScoreRow
 
 Answer = TypeVar("Answer")
@@ -89,7 +89,8 @@ class ShardBuilder:
         return [local for local, digest in enumerate(self.digests) if digest and sample_key(plan.seed, digest) < cutoff]
 
     def build(self) -> Shard:
-        """The best images and the reference scores. Raises what `Calls.infer` raises, but for refused images."""
+        """The best images and the reference scores. Raises what `Calls.infer` raises, but for refused images;
+        ImageSetError if an image changes under it."""
         table, sums = self._best()
         images, scores = self._reference()
         digests = tuple("" if fault else digest for digest, fault in zip(self.digests, self.faults, strict=True))
@@ -162,6 +163,9 @@ class ShardBuilder:
             data = self._read(local) if self.digests[local] and not self.faults[local] else None
             if data is None:
                 continue
+            if digest_of_bytes(data) != self.digests[local]:  # the shard is cached under its digests
+                name = self._images.names[self._ids[local]]
+                raise ImageSetError(f"image {name} changed while it was indexed; build the index again")
             if batch and sum(len(image) for _, image in batch) + len(data) > _BATCH_BYTES:
                 yield batch
                 batch = []

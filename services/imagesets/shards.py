@@ -52,7 +52,7 @@ class ShardImages:
         with shard.path.open("rb") as file:
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (shard.size, shard.changed_ns):
-                raise ImageSetError(f"{shard.path} changed while it was in use; start again with the new one")
+                raise ImageSetError(f"{shard.path} changed while it was in use; build the index again")
             data = os.pread(file.fileno(), size, self._offset[image])
         if len(data) < size:
             raise OSError(f"{shard.path} ends within this member")

@@ -1,6 +1,7 @@
 """Top images of all features, and directions made of activations: one sparse pass of the cut encoder against dense
 passes of the whole one. `python -m tests.bench.indexing` prints what the sums of residuals add to a pass."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,7 @@ def sums_bench() -> Bench:
         "sums of residuals",
         "image",
         IMAGES,
-        {
-            name: lambda chosen=name: index.run([query], {"reduce": "mean", "residuals": chosen})
-            for name in ("no", "yes")
-        },
+        {name: partial(index.run, [query], {"reduce": "mean", "residuals": name}) for name in ("no", "yes")},
     )
 
 

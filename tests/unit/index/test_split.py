@@ -1,6 +1,7 @@
 """Two parts of one place, and the reference sample: by content alone, whatever the place, its order and the shards."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from orchestrator.deps import Deps
 from orchestrator.index import places
-from orchestrator.index.plan import IndexPlan, IndexPlanError, plan
+from orchestrator.index.build import run_shard
+from orchestrator.index.plan import MERGE, IndexPlan, IndexPlanError, plan
 from orchestrator.index.reader import Index, overlap
 from orchestrator.index.sample import cutoff_key, sample_key
-from orchestrator.jobs.model import PermanentError
+from orchestrator.jobs.model import ItemContext, PermanentError
 from orchestrator.remote import collect
 from orchestrator.store import ARRAYS
 from protos.v1.jobs_pb2 import IndexSpec
@@ -151,6 +153,36 @@ def test_a_place_that_changed_since_the_plan_fails_with_the_remedy(deps: Deps, t
             IndexJob(deps, changed).run("0")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_place_with_new_images_under_old_names_is_seen_by_the_next_job(deps: Deps, tmp_path: Path, kind: str):
+    """Workers run for weeks; what they opened once must not stay for ever."""
+    location = KINDS[kind](tmp_path / "place", IMAGES)
+    first = build(deps, location)
+    shutil.rmtree(tmp_path / "place")
+    KINDS[kind](tmp_path / "place", IMAGES[::-1])
+    later = make_plan(deps, location)
+    for item in (*later.items(), MERGE):
+        run_shard(ItemContext("another job", item, later.model_dump_json(), 1, lambda: False, lambda *_: None), deps)
+    second = deps.indexes.get("test")
+    assert [second.digests[i] for i in range(40)] == [first.digests[i] for i in reversed(range(40))]
+
+
+def test_an_image_that_changes_under_the_shard_is_no_wrong_result(
+    deps: Deps, tmp_path: Path, services: fakes.Fakes, monkeypatch: pytest.MonkeyPatch
+):
+    place = folder(tmp_path / "all", IMAGES)
+    job = IndexJob(deps, make_plan(deps, place))
+    check = job.deps.clients.sae.ready
+
+    def ready(timeout: float) -> bool:  # asked before the first batch is sent, after all images were hashed
+        (tmp_path / "all/005.png").write_bytes(IMAGES[30])
+        return check(timeout)
+
+    monkeypatch.setattr(services.sae, "ready", ready)
+    with pytest.raises(PermanentError, match=r"image 005.png changed while it was indexed; build the index again"):
+        job.run("0")
+
+
 def test_a_place_is_opened_once_for_all_shards(deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     opened = []
 
@@ -162,7 +194,7 @@ def test_a_place_is_opened_once_for_all_shards(deps: Deps, tmp_path: Path, monke
     index = build(deps, KINDS["shards"](tmp_path / "place", IMAGES))
     for feature in range(fakes.S - 1):
         index.read(index.top(feature, 1)[0])
-    assert opened == [index.plan.root]
+    assert opened == [index.plan.root] * 2  # by the job, and by the index
 
 
 @given(st.integers(0, 600), st.integers(1, 5000), st.integers(0, 5))
