@@ -11,7 +11,7 @@ _MAIN_MEMORY = torch.device("cpu")
 
 
 class DeviceModules:
-    """Modules that wait in main memory between `sleep` and `wake`: the `resident` of the models that they serve.
+    """Modules and tensors that wait in main memory between `sleep` and `wake`: the `resident` of models they serve.
 
     Every tensor comes back to where it was when this was made, also where a module is spread over several devices;
     what lies on no device (accelerate's offload to disk) stays as it is. `forget` drops what else the models keep on
@@ -19,9 +19,12 @@ class DeviceModules:
     offload to main memory) must not be among them.
     """
 
-    def __init__(self, *modules: nn.Module, forget: Callable[[], None] = lambda: None) -> None:
-        self.modules = modules
-        self._parameters = [(one, one.device) for module in modules for one in module.parameters() if not one.is_meta]
+    def __init__(self, *parts: nn.Module | torch.Tensor, forget: Callable[[], None] = lambda: None) -> None:
+        modules = [part for part in parts if isinstance(part, nn.Module)]
+        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+        tensors += [parameter for module in modules for parameter in module.parameters()]
+        self.parts = parts
+        self._tensors = [(tensor, tensor.device) for tensor in tensors if not tensor.is_meta]
         self._buffers = [
             (part, name, buffer.device)
             for module in modules
@@ -43,7 +46,7 @@ class DeviceModules:
 
     def _move(self, target: torch.device | None) -> None:
         # Tensor by tensor and in place, as Module.to: it knows one device only, and quantised models refuse it.
-        for parameter, home in self._parameters:
-            parameter.data = parameter.data.to(target or home)
+        for tensor, home in self._tensors:
+            tensor.data = tensor.data.to(target or home)
         for part, name, home in self._buffers:
             setattr(part, name, getattr(part, name).to(target or home))

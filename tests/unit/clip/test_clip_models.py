@@ -128,7 +128,7 @@ def test_images_that_do_not_fit_into_memory_go_in_smaller_passes(weights, monkey
 def test_the_weights_leave_the_device_and_come_back(weights):
     text, picture, _ = load_tiny(weights)
     before = embed(text, [TextRow("red")])
-    assert text.resident is picture.resident and len(text.resident.modules) == 1
+    assert text.resident is picture.resident and len(text.resident.parts) == 1
     text.sleep()
     picture.sleep()
     picture.wake()

@@ -73,7 +73,7 @@ def test_it_is_loaded_by_the_first_request_and_leaves_the_device_when_idle():
     assert model.resident is None and not residence.loaded("sentence")
     residence.wake(model)
     before = embed(model, TEXTS[:2])
-    assert residence.loaded("sentence") and len(model.resident.modules) == 1
+    assert residence.loaded("sentence") and len(model.resident.parts) == 1
     residence.sleep()
     residence.wake(model)
     np.testing.assert_array_equal(embed(model, TEXTS[:2]), before)

@@ -96,7 +96,7 @@ def test_offload_reaches_the_pipeline(medium, load, monkeypatch, offload, method
     monkeypatch.setattr(StableDiffusion3Pipeline, "to", None)
     pipeline = load(medium, device="cuda:1", offload=offload)
     assert asked == ["cuda:1"]
-    assert resident_parts(pipeline, offload).modules == ()
+    assert resident_parts(pipeline, offload).parts == ()
 
 
 def test_offload_without_an_accelerator_is_refused(weights):
@@ -107,7 +107,7 @@ def test_offload_without_an_accelerator_is_refused(weights):
 def test_all_parts_leave_the_device_and_come_back(medium, load):
     pipeline = load(medium)
     resident = resident_parts(pipeline, "none")
-    assert len(resident.modules) == 5
+    assert len(resident.parts) == 5
     before = paint(pipeline, resident=resident)
     resident.sleep()
     resident.wake()

@@ -189,7 +189,7 @@ def test_all_weights_leave_the_device_and_come_back(grounded):
     cache = grounded._backend._sam._cache
     assert len(cache) > 0
     grounded.sleep()
-    assert len(cache) == 0 and len(grounded.resident.modules) == 2
+    assert len(cache) == 0 and len(grounded.resident.parts) == 2
     grounded.wake()
     for one, other in zip(grounded.run(rows, UNION), before, strict=True):
         np.testing.assert_array_equal(one.mask, other.mask)

@@ -103,9 +103,9 @@ def test_every_tensor_goes_to_main_memory_and_back_to_its_own_device(no_garbage_
     first, second, sent, forgotten = nn.Linear(2, 2), nn.BatchNorm1d(2).eval(), [], []
     tied = nn.Sequential(first, nn.Identity(), second)
     tied.register_parameter("again", first.weight)
-    modules = DeviceModules(tied, forget=lambda: forgotten.append(True))
-    assert (len(modules._parameters), len(modules._buffers)) == (4, 3)
-    modules._parameters = [(one, f"cuda:{place}") for place, (one, _) in enumerate(modules._parameters)]
+    modules = DeviceModules(tied, torch.zeros(3), forget=lambda: forgotten.append(True))
+    assert (len(modules._tensors), len(modules._buffers)) == (5, 3)
+    modules._tensors = [(one, f"cuda:{place}") for place, (one, _) in enumerate(modules._tensors)]
     modules._buffers = [(part, name, "cuda:9") for part, name, _ in modules._buffers]
     before = tied(torch.ones(1, 2))
     with monkeypatch.context() as patch:
@@ -114,7 +114,7 @@ def test_every_tensor_goes_to_main_memory_and_back_to_its_own_device(no_garbage_
             modules.sleep()
         for _ in range(2):
             modules.wake()
-    assert sent == ["cpu"] * 14 + ["cuda:0", "cuda:1", "cuda:2", "cuda:3", *["cuda:9"] * 3] * 2
+    assert sent == ["cpu"] * 16 + [*(f"cuda:{place}" for place in range(5)), *["cuda:9"] * 3] * 2
     assert tied.again is first.weight and second.running_mean is dict(second.named_buffers())["running_mean"]
     torch.testing.assert_close(tied(torch.ones(1, 2)), before, rtol=0, atol=0)
     assert len(forgotten) == len(no_garbage_collection) == 2
@@ -122,7 +122,7 @@ def test_every_tensor_goes_to_main_memory_and_back_to_its_own_device(no_garbage_
 
 def test_what_lies_on_no_device_stays():
     modules = DeviceModules(nn.BatchNorm1d(2, device="meta"), nn.Linear(2, 2))
-    assert (len(modules._parameters), len(modules._buffers)) == (2, 0)
+    assert (len(modules._tensors), len(modules._buffers)) == (2, 0)
 
 
 def test_a_served_model_passes_sleep_on_to_what_holds_its_weights():
