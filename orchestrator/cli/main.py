@@ -9,6 +9,7 @@ from rich.markup import escape
 from orchestrator.cli import (
     cancel,
     demo,
+    doctor,
     explain,
     images,
     index,
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (up, images, index, submit, watch, results, explain, cancel, status, scale, report, tune, demo):
+for command in (up, doctor, images, index, submit, watch, results, explain, cancel, status, scale, report, tune, demo):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
 app.add_typer(sae.app, name="sae")

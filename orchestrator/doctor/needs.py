@@ -11,8 +11,8 @@ class Need(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    memory: float = Field(0, ge=0, description="of the accelerator, in GiB: weights and the largest batch")
-    disk: float = Field(0, ge=0, description="downloads of the hub, in GB")
+    memory: float = Field(default=0, ge=0, description="of the accelerator, in GiB: weights and the largest batch")
+    disk: float = Field(default=0, ge=0, description="downloads of the hub, in GB")
 
 
 class Needs(ProfileSection):

@@ -21,6 +21,7 @@ FORBIDDEN = {
     "tuning": ("jobs", "worker", "api", "local", "cli"),
     "api": ("worker", "analysis", "local", "cli"),
     "worker": ("api", "analysis", "local", "cli"),
+    "doctor": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "cli", "client", "remote"),
     "local": ("jobs", "pipeline", "index", "analysis", "worker", "api", "cli"),
 }
 
