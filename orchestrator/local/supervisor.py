@@ -9,17 +9,20 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from services.serving.probe import is_serving
+from orchestrator.local.patience import Patience
 from orchestrator.local.process import Process
+from orchestrator.local.reasons import remedy_of
 from orchestrator.local.stack import Part, Stack
+from services.serving.probe import is_serving
 
 log = logging.getLogger(__name__)
-Report = Callable[[str, str], None]  # (part, "starting" | "ready" | "restarted" | "stopping" | "stopped")
+# (part, event): "starting", "ready", "restarted", "stopped", or how long it is loading already
+Report = Callable[[str, str], None]
 
-_READY_SECONDS = 600.0  # loading large weights from a cold disk
 _DRAIN_SECONDS = 60.0
 _POLL_SECONDS = 0.25
 _RESTARTS_PER_MINUTE = 5
+_REASON_LINES = 200  # of the log, in which the reason is looked for: a traceback may be long
 
 
 def interrupt_on_signals() -> None:
@@ -131,18 +134,22 @@ class Supervisor:
         raise StackError(f"no Redis answers at {self.stack.addresses.redis_url}: start it, or give another --redis-url")
 
     def _await_ready(self, parts: Sequence[Part]) -> None:
+        """A part may load as long as it lives and listens: what it waits for is told now and then."""
         waiting = {part.spec.name: part.address for part in parts}
-        deadline = time.monotonic() + _READY_SECONDS
+        patience = Patience()
         while waiting:
             self._fail_if_dead()
             for name, address in list(waiting.items()):
                 if address is None or is_serving(address):
                     del waiting[name]
                     self._report(name, "ready")
-            if time.monotonic() > deadline:
-                raise StackError(
-                    f"not ready after {_READY_SECONDS:.0f} s: {', '.join(waiting)}; see {self.stack.home}/logs"
-                )
+                elif patience.over(address):
+                    raise StackError(
+                        f"{name} does not listen at {address} after {patience.waited():.0f} s; "
+                        f"see {self._processes[name].log_file}"
+                    )
+            if waiting and (hint := patience.hint()):
+                self._report(", ".join(sorted(waiting)), f"{hint} (logs in {self.stack.home}/logs)")
             time.sleep(_POLL_SECONDS)
 
     def _fail_if_dead(self) -> None:
@@ -152,7 +159,9 @@ class Supervisor:
 
     @staticmethod
     def _dead(process: Process) -> StackError:
-        tail = process.log_tail()
+        name = process.spec.name
+        remedy = remedy_of(process.log_tail(_REASON_LINES), name)
+        last = f"\nwhat to do: {remedy}" if remedy else ""
         return StackError(
-            f"{process.spec.name} ended with code {process.exit_code}; the end of {process.log_file}:\n{tail}"
+            f"{name} ended with code {process.exit_code}; the end of {process.log_file}:\n{process.log_tail()}{last}"
         )
