@@ -1,6 +1,5 @@
 """`steerscope tune`: choose α on validation features, and keep it in a profile."""
 
-import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +36,11 @@ def tune(
     features: Annotated[int, typer.Option(min=1, help="Validation features; at most half of those alive.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of features and of generated images.")] = 0,
     criterion: Annotated[
-        str, typer.Option(help="Score to make largest; `recall` or `precision` where the profile has a judge.")
+        str,
+        typer.Option(
+            help="What to make largest: iou, clip, synthetic_activation, auroc, auroc_macro, the oracles' scores; "
+            "recall or precision where the profile has a judge."
+        ),
     ] = "iou",
     profile: Annotated[str | None, typer.Option(help="Profile to start from [default: that of `up` here].")] = None,
     write: Annotated[
@@ -46,7 +49,7 @@ def tune(
     no_write: Annotated[bool, typer.Option("--no-write", help="Show the pick only; write no profile.")] = False,
     output: Annotated[Path, typer.Option("--out", help="Folder for the curve and picks.json.")] = Path("out/tune"),
     job: Annotated[str | None, typer.Option(help="Analyse this tuning job again instead of running one.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="A new job, even if this one was asked for before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start a new job instead of continuing.")] = False,
     api: Api = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -56,7 +59,7 @@ def tune(
     profile, and reports leave them out. The same command again, after an interruption, continues the same job.
     """
     # pandas: only where it is needed
-    from orchestrator.tuning.analyse import TunedJob, analyse, references_of
+    from orchestrator.tuning.analyse import analyse
     from orchestrator.tuning.criteria import criterion_named
     from orchestrator.tuning.profile import check, target
     from orchestrator.tuning.request import request
@@ -76,15 +79,12 @@ def tune(
         file = None if no_write else target(base, write)
         if file:
             check(file, wish.profile)
-        judge = wish.judge()
+        wish.judge()  # refused now if the criterion needs one and the profile has none
         with connect(api, home) as client:
-            found = client.get(job) if job else _submit(client, request(client, wish, fresh))
-            _await(client, found)
+            found = _ended(client, client.get(job) if job else _submit(client, request(client, wish, fresh)))
             results = list(client.results(found.id))
-        tried = wish.again(found) if job else wish
-        tuned = TunedJob(found.id, results, found.spec.seed, tried.command(), _today())
         store = ArtifactStore(running.artifacts if running else settings.artifacts)
-        tuning = analyse(tuned, tried, references_of(tuned, wish.criterion, store), judge)
+        tuning = analyse(found, results, wish.again(found) if job else wish, store)
         _show(tuning, output)
         if file:
             _write(tuning, base, file)
@@ -100,18 +100,15 @@ def _submit(client: JobsClient, asked: "Request") -> Job:
     return job
 
 
-def _await(client: JobsClient, job: Job) -> None:
-    """Follow the job to its end; one that is at its end already is only read."""
+def _ended(client: JobsClient, job: Job) -> Job:
+    """The job at its end, to which it is followed."""
     if job.kind != "explain":
         raise CommandError(f"job: {job.id} made an {job.kind}; give a job of `steerscope tune`")
     last, _ = follow(client, job, "tuning")
     tell_end(last)
     if last.state == CANCELLED:
         raise CommandError(f"job {job.id} was cancelled; --fresh starts a new one")
-
-
-def _today() -> str:
-    return datetime.datetime.now().astimezone().date().isoformat()
+    return last
 
 
 def _show(tuning: "Tuning", output: Path) -> None:

@@ -1,70 +1,53 @@
 """From a tuning job's results to its picks."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import datetime
+from collections.abc import Sequence
 
-from orchestrator.analysis.judge import Judge
 from orchestrator.analysis.sources import Sources
-from orchestrator.analysis.table import References
 from orchestrator.store import ArtifactStore
-from orchestrator.tuning.criteria import Criterion
 from orchestrator.tuning.curve import curve
 from orchestrator.tuning.errors import TuningError
-from orchestrator.tuning.grid import Strength
 from orchestrator.tuning.material import Material
 from orchestrator.tuning.pick import choose
 from orchestrator.tuning.record import Origin, Tuning
 from orchestrator.tuning.wish import Wish
+from protos.v1.jobs_pb2 import Job
 from protos.v1.results_pb2 import FeatureResult
 
 
-@dataclass(frozen=True)
-class TunedJob:
-    """A finished tuning job: its results and its seed; how it was asked for, and on which date."""
+def analyse(job: Job, results: Sequence[FeatureResult], wish: Wish, store: ArtifactStore) -> Tuning:
+    """The picks of a finished job, as wished; `store` holds the reference scores, which only pooled AUROC needs.
 
-    job: str
-    results: Sequence[FeatureResult]
-    seed: int
-    command: str
-    date: str
-
-    def complete(self) -> FeatureResult:
-        """A feature that did not fail: its provenance is that of all. Raises TuningError if there is none."""
-        for result in self.results:
-            if result.HasField("provenance"):
-                return result
-        reason = self.results[0].reason if self.results else "it has no features"
-        raise TuningError(f"job {self.job}: no feature has a result; the first: {reason}")
-
-    def origin(self, strengths: Iterable[Strength]) -> Origin:
-        """Where its picks come from."""
-        kept = self.complete().provenance
-        return Origin(
-            job=self.job,
-            sae=kept.models["sae.features"],
-            features=tuple(sorted(result.feature for result in self.results)),
-            seed=self.seed,
-            units={strength.name: kept.settings[f"{strength.name}.unit"] for strength in strengths},
-            norm=float(kept.settings["mean_residual_norm"] or "nan"),
-            software=kept.software,
-            command=self.command,
-            date=self.date,
-        )
-
-
-def analyse(tuned: TunedJob, wish: Wish, references: References, judge: Judge | None) -> Tuning:
-    """The picks of a job, as wished. Raises TuningError if a strength has no value at any α."""
-    origin = tuned.origin(wish.strengths)
-    material = Material.of(tuned.results, tuned.job, references, judge)
-    picks = tuple(choose(curve(material, strength, wish.criterion)) for strength in wish.strengths)
-    return Tuning(origin, wish.criterion, picks)
-
-
-def references_of(tuned: TunedJob, criterion: Criterion, store: ArtifactStore) -> References:
-    """The reference scores of the job's features where the criterion needs them, by provenance.
-
-    Raises LookupError if their index is not in the store.
+    Raises TuningError if a strength has no value at any α, LookupError if the reference scores are not in the store.
     """
-    if criterion.kind != "pooled":
-        return {}
-    return Sources.of(tuned.complete(), store).references(result.feature for result in tuned.results)
+    complete = _complete(job, results)
+    pooled = wish.criterion.kind == "pooled"
+    features = tuple(sorted(result.feature for result in results))
+    references = Sources.of(complete, store).references(features) if pooled else {}
+    material = Material.of(results, job.id, references, wish.judge())
+    picks = tuple(choose(curve(material, strength, wish.criterion)) for strength in wish.strengths)
+    return Tuning(_origin(job, complete, features, wish), wish.criterion, picks)
+
+
+def _complete(job: Job, results: Sequence[FeatureResult]) -> FeatureResult:
+    """A feature that did not fail: its provenance is that of all. Raises TuningError if there is none."""
+    for result in results:
+        if result.HasField("provenance"):
+            return result
+    reason = results[0].reason if results else "it has no features"
+    raise TuningError(f"job {job.id}: no feature has a result; the first: {reason}")
+
+
+def _origin(job: Job, complete: FeatureResult, features: tuple[int, ...], wish: Wish) -> Origin:
+    kept = complete.provenance
+    return Origin(
+        job=job.id,
+        sae=kept.models["sae.features"],
+        features=features,
+        seed=job.spec.seed,
+        units={strength.name: kept.settings[f"{strength.name}.unit"] for strength in wish.strengths},
+        norm=float(kept.settings["mean_residual_norm"] or "nan"),
+        software=kept.software,
+        command=wish.command(),
+        date=datetime.datetime.fromtimestamp(job.finished or job.created).astimezone().date().isoformat(),
+    )

@@ -62,7 +62,7 @@ class Pooled:
     def count(cls, features: IntArray, positives: Sequence[FloatArray], negatives: Sequence[FloatArray]) -> Self:
         """From the scores S of each feature's generated images and of the reference sample's."""
         owners = np.repeat(np.arange(len(positives)), [len(part) for part in positives])
-        pool = np.concatenate([np.asarray(part, np.float64) for part in positives])
+        pool = np.concatenate([np.zeros(0), *positives])  # none at all is an empty pool
         wins = np.zeros((len(positives), len(negatives)))
         for column, against in enumerate(negatives):
             ordered = np.sort(np.asarray(against, np.float64))

@@ -75,9 +75,9 @@ def _flat(curve: Curve, best: Point) -> list[str]:
     if not level or not set(beside) <= set(level):
         return []
     if len(level) == len(curve.points) - 1:
-        return ["the curve is flat: no α differs from the pick beyond its 95 % paired interval"]
+        return ["the curve is flat: every α does as well as the pick, within 95 % paired intervals"]
     others = ", ".join(f"{curve.points[index].alpha:g}" for index in level)
-    return [f"the curve is flat around the pick: α {others} differ from it within the 95 % paired interval"]
+    return [f"the curve is flat around the pick: α {others} do as well, within 95 % paired intervals"]
 
 
 def _level(bounds: tuple[float, float]) -> bool:

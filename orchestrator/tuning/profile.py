@@ -3,17 +3,18 @@
 import os
 import tempfile
 import textwrap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import InlineTable, Item, Table
+from tomlkit.items import InlineTable, Item
 
-from orchestrator.pipeline.defaults import ValidationSettings
+from orchestrator.pipeline.defaults import JobDefaults, ValidationSettings
 from orchestrator.tuning.errors import TuningError
+from orchestrator.tuning.grid import DEFAULT_GRIDS
 from orchestrator.tuning.record import Tuning
 from services.serving.profile import Profile, ProfileError, load_profile, profile_names
 
@@ -79,18 +80,24 @@ def write_profile(tuning: Tuning, base: str, file: Path) -> None:
 
 
 def updated(text: str | None, tuning: Tuning, base: str, file: Path) -> str:
-    """The profile's new text; `text` is the old one, None for a new file."""
+    """The profile's new text; `text` is the old one, None for a new file. A pick's line says where it comes from."""
     document = tomlkit.parse(text) if text is not None else _new(base, file)
-    jobs = _table(document, "jobs")
+    jobs, validation = _table(document, "jobs"), _table(document, SECTION)
     for pick in tuning.picks:
         strength = _table(jobs, pick.name)
         strength["alpha"] = pick.alpha
         strength["unit"] = tuning.origin.units[pick.name]
-    validation = _table(document, SECTION)
-    validation["features"] = _wrapped(tuning.origin.features)
+        line = validation if isinstance(strength, InlineTable) else cast(MutableMapping[str, Item], strength)["alpha"]
+        cast(Item, line).comment(_comment(tuning))
+    validation["features"] = _wrapped(_features(tuning, validation))
     validation["sae"] = tuning.origin.sae
-    cast(Table, validation).comment(_comment(tuning))
     return tomlkit.dumps(document)
+
+
+def _features(tuning: Tuning, before: Mapping[str, Any]) -> list[int]:
+    """The features of this tuning; those of earlier ones too, where the file may keep an α that they gave."""
+    partial = len(tuning.picks) < len(DEFAULT_GRIDS) and before.get("sae") == tuning.origin.sae
+    return sorted({*tuning.origin.features, *(before.get("features", ()) if partial else ())})
 
 
 def _new(base: str, file: Path) -> tomlkit.TOMLDocument:
@@ -112,7 +119,7 @@ def _table(parent: Any, name: str) -> MutableMapping[str, Any]:
     return found
 
 
-def _wrapped(features: tuple[int, ...]) -> Item:
+def _wrapped(features: Iterable[int]) -> Item:
     """The ids as an array that breaks its lines."""
     lines = textwrap.wrap(", ".join(map(str, features)), _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return cast(Item, tomlkit.parse("features = [\n" + "\n".join(lines) + ",\n]\n")["features"])
@@ -120,17 +127,15 @@ def _wrapped(features: tuple[int, ...]) -> Item:
 
 def _comment(tuning: Tuning) -> str:
     origin = tuning.origin
-    picks = ", ".join(f"{pick.name} {pick.alpha:g}" for pick in tuning.picks)
-    return (
-        f"α was chosen on these: {picks}, by {tuning.criterion.name}; {origin.date}, job {origin.job}: {origin.command}"
-    )
+    return f"α by {tuning.criterion.name}, {origin.date}, job {origin.job}: {origin.command}"
 
 
 def _verify(written: Profile, tuning: Tuning, file: Path) -> None:
     """Read back what was written, as every process will."""
-    jobs: Mapping[str, Any] = written.section("jobs")
-    right = all(jobs.get(pick.name, {}).get("alpha") == pick.alpha for pick in tuning.picks)
-    if not right or tuple(written.section(SECTION).get("features", ())) != tuning.origin.features:
+    JobDefaults.resolve(written.section("jobs"))
+    right = all(written.section("jobs")[pick.name]["alpha"] == pick.alpha for pick in tuning.picks)
+    kept = ValidationSettings.resolve(written.section(SECTION)).features
+    if not right or not set(tuning.origin.features) <= set(kept):
         raise TuningError(f"write: {file} cannot hold the pick as it is written now; give another file")
 
 

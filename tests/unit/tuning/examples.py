@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from orchestrator.tuning.analyse import TunedJob, analyse
+from orchestrator.store import ArtifactStore
+from orchestrator.tuning.analyse import analyse
 from orchestrator.tuning.criteria import criterion_named
+from orchestrator.tuning.curve import Curve, curve
 from orchestrator.tuning.grid import strengths, variant_at
+from orchestrator.tuning.material import Material
 from orchestrator.tuning.record import Tuning
 from orchestrator.tuning.wish import Wish
+from protos.v1.jobs_pb2 import Job, JobSpec
 from protos.v1.results_pb2 import FeatureResult, GeneratedImages, Provenance, Score, VariantResult
 from services.serving.profile import Profile
 
@@ -57,9 +61,16 @@ def wish(alphas: list[float], names: tuple[str, ...] = ("steering",), criterion:
     return Wish(strengths(names, alphas), criterion_named(criterion), 4, 0, "microworld", profile, **changes)
 
 
-def tuned(results: list[FeatureResult], asked: Wish, references=None, judge=None) -> Tuning:
-    job = TunedJob("0123456789ab", results, seed=3, command=asked.command(), date="2026-01-02")
-    return analyse(job, asked, references or {}, judge)
+def tuned(results: list[FeatureResult], asked: Wish) -> Tuning:
+    """The analysis of a job that gave these results on 2 January 2026."""
+    job = Job(id="0123456789ab", spec=JobSpec(seed=3), finished=1767355200.0)
+    return analyse(job, results, asked, ArtifactStore("memory://nothing"))
+
+
+def curve_of(results: list[FeatureResult], asked: Wish, references=None, judge=None) -> Curve:
+    """The curve of the first strength, against given negatives and a given judge."""
+    material = Material.of(results, "job", references or {}, judge)
+    return curve(material, asked.strengths[0], asked.criterion)
 
 
 def _variant(name: str, score: str, value: float | None) -> VariantResult:

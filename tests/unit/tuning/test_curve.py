@@ -11,7 +11,7 @@ from orchestrator.analysis.judge import verdict
 from orchestrator.analysis.table import bootstrap_interval, pooled_auroc, score_table
 from orchestrator.tuning.measures import Pooled, Ratio, difference, interval
 from tests.unit.analysis.test_judge import TwoFeatureJudge
-from tests.unit.tuning.examples import drawn, failed, feature, grid, told, tuned, wish
+from tests.unit.tuning.examples import curve_of, drawn, failed, feature, grid, told, tuned, wish
 
 ALPHAS = [0.5, 1.0, 2.0]
 
@@ -84,7 +84,7 @@ def test_pooled_auroc_is_the_reports_and_scikit_learns():
         drawn(number, {f"steering@{alpha:g}": list(rng.integers(0, 6, 3) + alpha) for alpha in ALPHAS})
         for number in range(12)
     ]
-    points = tuned(results, wish(ALPHAS, criterion="auroc"), references).picks[0].curve.points
+    points = curve_of(results, wish(ALPHAS, criterion="auroc"), references).points
     frame = to_frame(results, "job")
     for alpha, point in zip(ALPHAS, points, strict=True):
         part = frame[frame["variant"] == f"steering@{alpha:g}"]
@@ -108,8 +108,16 @@ def test_a_resample_of_pooled_auroc_is_that_of_repeated_features():
 
 def test_pooled_auroc_without_references_says_so():
     results = [drawn(number, {"steering@1": [1.0], "steering@2": [2.0]}) for number in (1, 2)]
-    points = tuned(results, wish([1.0, 2.0], criterion="auroc"), {1: np.array([0.0])}).picks[0].curve.points
+    points = curve_of(results, wish([1.0, 2.0], criterion="auroc"), {1: np.array([0.0])}).points
     assert [dict(point.missing) for point in points] == [{"no_negatives": 1}] * 2
+    assert [point.features for point in points] == [1, 1]
+
+
+def test_nothing_drawn_at_one_alpha_leaves_the_others():
+    results = [drawn(number, {"steering@1": [1.0], "steering@2": []}) for number in (1, 2)]
+    points = curve_of(results, wish([1.0, 2.0], criterion="auroc"), dict.fromkeys((1, 2), np.zeros(3))).points
+    assert [point.features for point in points] == [2, 0]
+    assert points[0].value == 1.0 and np.isnan(points[1].value) and np.isnan(points[1].low)
 
 
 def test_recall_and_precision_are_the_judges():
@@ -121,7 +129,7 @@ def test_recall_and_precision_are_the_judges():
     judge = TwoFeatureJudge()
     frame = to_frame(results, "job")
     for criterion in ("recall", "precision"):
-        points = tuned(results, wish([1.0, 2.0], criterion=criterion), judge=judge).picks[0].curve.points
+        points = curve_of(results, wish([1.0, 2.0], criterion=criterion), judge=judge).points
         for name, point in zip(("steering@1", "steering@2"), points, strict=True):
             assert point.value == pytest.approx(getattr(verdict(frame[frame["variant"] == name], judge), criterion))
     assert dict(points[1].missing) == {"names_nothing": 1, "no_truth": 1}

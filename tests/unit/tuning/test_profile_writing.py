@@ -48,7 +48,7 @@ def test_a_new_profile_extends_the_base_and_changes_alpha_only(tuning, tmp_path)
     assert found.section("validation") == {"features": list(range(200, 260)), "sae": "features-v1"}
     text = file.read_text()
     assert text.startswith('extends = "microworld"\n')
-    assert max(len(line) for line in text.splitlines() if not line.startswith("[validation]")) <= 120
+    assert max(len(line) for line in text.splitlines() if not line.startswith("alpha")) <= 120
     for word in (
         "2026-01-02",
         "job 0123456789ab",
@@ -73,23 +73,40 @@ def test_what_else_a_profile_says_stays_with_its_comments(tuning, tmp_path):
     assert found.top_k == 3
     for comment in ("# my deployment", "# what jobs do", "# fewer", "# by eye"):
         assert comment in text
+    assert "[validation] # α by iou, 2026-01-02" in text  # an inline table has no room for it
     assert tomllib.loads(text)["images"] == {"top_k": 12}
     assert file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
 
 
+def again(names=("steering",)):
+    """Another tuning, on features 5 and 6: α 0.5 for all."""
+    scores = {key: value for name in names for key, value in grid(ALPHAS, lambda alpha: 1 - alpha / 2, name).items()}
+    return tuned([feature(n, scores) for n in (5, 6)], wish(ALPHAS, names))
+
+
 def test_tuning_again_replaces_the_pick(tuning, tmp_path):
     file = tmp_path / "mine.toml"
     write_profile(tuning, "microworld", file)
-    again = tuned([feature(n, grid(ALPHAS, lambda alpha: 1 - alpha / 2)) for n in (5, 6)], wish(ALPHAS))
-    write_profile(again, "microworld", file)
-    found = load_profile(str(file))
-    assert found.section("validation")["features"] == [5, 6]
+    write_profile(again(("steering", "informed_masks")), "microworld", file)
+    assert load_profile(str(file)).section("validation")["features"] == [5, 6]
     assert (settings(file).steering.alpha, settings(file).informed.alpha) == (0.5, 0.5)
     text = file.read_text()
-    assert text.count("[validation]") == text.count("[jobs.steering]") == text.count("2026-01-02") == 1
-    write_profile(again, "microworld", file)
+    assert text.count("[validation]") == text.count("[jobs.steering]") == 1
+    assert text.count("2026-01-02") == 2  # a pick, a comment
+    write_profile(again(("steering", "informed_masks")), "microworld", file)
     assert file.read_text() == text
+
+
+def test_features_that_another_alpha_was_chosen_on_stay(tuning, tmp_path):
+    file = tmp_path / "mine.toml"
+    write_profile(tuning, "microworld", file)
+    write_profile(again(), "microworld", file)
+    assert settings(file).steering.alpha == 0.5
+    assert load_profile(str(file)).section("validation")["features"] == [5, 6, *range(200, 260)]
+    file.write_text(file.read_text().replace("features-v1", "features-v0"))  # of another SAE they say nothing
+    write_profile(again(), "microworld", file)
+    assert load_profile(str(file)).section("validation")["features"] == [5, 6]
 
 
 @pytest.mark.parametrize(
