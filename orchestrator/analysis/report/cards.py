@@ -37,6 +37,7 @@ class Card:
     outcome: str
     reason: str
     truth: str
+    validation: bool
     strips: tuple[Strip, ...]
     lines: tuple[Line, ...]
     best: Mapping[str, float]
@@ -50,6 +51,7 @@ def make_card(result: FeatureResult, sources: Sources, truth: Mapping[int, str])
         outcome=result.outcome,
         reason=result.reason,
         truth=truth.get(result.feature, ""),
+        validation=result.validation,
         strips=_strips(result, sources),
         lines=tuple(_line(variant, sources) for variant in result.variants),
         best=_best(result),

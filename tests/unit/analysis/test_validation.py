@@ -69,6 +69,7 @@ def test_they_stay_where_the_caller_wants_them(delivered):
     assert summary["variants"]["steering"]["iou"] == pytest.approx(0.5)
     assert (summary["validation_left_out"], summary["validation_included"]) == (0, 1)
     assert 'id="feature-1"' in page
+    assert page.count(">validation feature<") == 1
     assert "1 of these are validation features" in page
 
 
