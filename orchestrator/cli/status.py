@@ -29,7 +29,8 @@ def status(
     for one in jobs:
         done = f"{ended_items(one)}/{one.items_total}"
         failed = str(one.items_by_state.get("failed", 0))
-        table.add_row(one.id, one.kind, one.spec.name, _state(one), done, failed, one.spec.protocol, _moment(one.created))
+        spec, created = one.spec, _moment(one.created)
+        table.add_row(one.id, one.kind, spec.name, _state(one), done, failed, spec.protocol, created)
     out.print(table)
 
 
