@@ -7,7 +7,7 @@ import time
 from orchestrator.deps import Deps
 from orchestrator.index.places import listed_images
 from orchestrator.index.plan import MERGE, IndexPlan
-from orchestrator.index.reader import IndexRecord, publish
+from orchestrator.index.record import IndexRecord, publish
 from orchestrator.index.shard import Shard, ShardBuilder
 from orchestrator.index.whole import Whole
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError

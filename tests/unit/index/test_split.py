@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -256,3 +257,15 @@ def test_a_repeated_build_gives_the_same_arrays(deps: Deps, tmp_path: Path):
     assert again.record.arrays == first.record.arrays
     assert again.record.residuals == first.record.residuals
     assert ARRAYS.decode(deps.store.get(first.record.arrays))["digests"].shape == (40, 32)
+
+
+def test_rows_without_an_image_are_listed_with_the_reason(deps: Deps, tmp_path: Path):
+    (tmp_path / "set").mkdir()
+    rows = [{"bytes": IMAGES[0], "path": None}, None, {"bytes": None, "path": str(tmp_path / "gone.png")}]
+    pandas.DataFrame({"photo": rows}).to_parquet(tmp_path / "set/rows.parquet")
+    job = IndexJob(deps, make_plan(deps, f"hf:{tmp_path}/set"))
+    assert job.run("0").outcomes == {"images/ok": 1, "images/unreadable": 2}
+    assert job.finish().record.unreadable == (
+        (1, "row-1", "cannot be read: the row holds no image"),
+        (2, "row-2", "cannot be read: No such file or directory"),
+    )

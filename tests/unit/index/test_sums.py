@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.deps import Deps
 from orchestrator.index.plan import IndexPlan, plan
-from orchestrator.index.reader import Index, IndexRecord
+from orchestrator.index.reader import Index
+from orchestrator.index.record import IndexRecord
 from orchestrator.index.shard import Shard
 from orchestrator.index.sums import SumCollector
 from orchestrator.remote import collect
