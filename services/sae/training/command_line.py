@@ -16,7 +16,8 @@ _EXAMPLES = """examples:
   The microworld's, in a minute on a CPU:
     python -m services.microworld images --set explain --n 3000 --out /tmp/scenes
     steerscope sae train --model package:services.microworld/weights/vlm --layer 2 --images /tmp/scenes \\
-      --out /tmp/sae --dict-size 256 --k 4 --batch 4096 --lr 1e-3 --epochs 13 --warmup 50 --decay .3
+      --out /tmp/sae --dict-size 256 --k 4 --batch 4096 --lr 1e-3 --epochs 13 --warmup 50 --decay .3 \\
+      --dead-after 245760
   A run that was interrupted, even by kill -9: give the same command again."""
 
 

@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.imagesets import ImageSet, digest_of_bytes, set_hash
+from services.imagesets import ImageSet, digest_of_bytes, is_part_of, set_hash
 from services.sae.training.errors import TrainingError
 from services.sae.training.writing import write_json
 from services.serving.errors import InvalidInputError
 from services.serving.images import count_pixels
 from services.serving.provenance import digest_text
 
-_HEX = 8  # digits of a hash that decide whether an image is held out
 _AT_ONCE = 1024
 Watch = Callable[[int, int], None]  # images done, of; may raise Interrupted
 
@@ -63,19 +62,21 @@ def _look(images: ImageSet, image: int) -> tuple[str | None, str]:
     return digest_of_bytes(data), ""
 
 
-def hold_out(survey_: Survey, share: float) -> tuple[list[int], list[int]]:
-    """Images to train on and images held out: those whose hash, as a number in 0 … 1, lies below `share`.
+def hold_out(known: Survey, share: float) -> tuple[list[int], list[int]]:
+    """Images to train on and images held out: by content alone, as `is_part_of("test", …)` says.
 
-    The same picture is always on the same side, in whatever set it comes. If none lies below, the lowest one is taken.
-    Raises TrainingError when nothing is left on one side.
+    So the same picture is always on the same side, and what is held out here lies in every larger `test` part of an
+    index. If the share of a small set is nobody, the image of the lowest hash is taken. Raises TrainingError when
+    nothing is left on one side.
     """
-    place = {image: int(str(survey_.digests[image])[:_HEX], 16) / 16**_HEX for image in survey_.usable}
-    limit = max(share, min(place.values(), default=0.0))
-    held = [image for image, at in place.items() if at < share or at == limit]
-    rest = sorted(place.keys() - held)
+    digests = {image: str(known.digests[image]) for image in known.usable}
+    lowest = min(digests.values(), default="")
+    held = [i for i, digest in digests.items() if is_part_of("test", digest, share)]
+    held = held or [i for i, digest in digests.items() if digest == lowest]
+    rest = sorted(digests.keys() - held)
     if not held or not rest:
         raise TrainingError(
-            f"--images: {len(place)} of {len(survey_.digests)} images can be read; some must be left to train on and "
+            f"--images: {len(digests)} of {len(known.digests)} images can be read; some must be left to train on and "
             "some to evaluate on: give more images, or --eval-images"
         )
     return rest, held

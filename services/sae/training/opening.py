@@ -79,11 +79,14 @@ class Tower:
 def open_tower(settings: TrainingSettings, place: Place) -> Tower:
     """Load blocks 0 … N. Raises TrainingError: no such model, unknown family, no such block."""
     try:
-        path, layer = Source.parse(settings.model).location, settings.layer
-        family = family_of_checkpoint(path)
-        subject = load_cut_tower(path, layer, device=place.device, dtype=place.dtype, attention=settings.attention)
-        preprocess = Preprocessor.load(path, family)
-        digest = digest_text(tower_digest(path, layer, family), preprocess.description)
+        source, layer = Source.parse(settings.model), settings.layer
+        path, pin = source.location, source.revision
+        family = family_of_checkpoint(path, revision=pin)
+        subject = load_cut_tower(
+            path, layer, device=place.device, dtype=place.dtype, attention=settings.attention, revision=pin
+        )
+        preprocess = Preprocessor.load(path, family, revision=pin)
+        digest = digest_text(tower_digest(path, layer, family, revision=pin), preprocess.description)
     except (ValueError, OSError) as error:
         raise TrainingError(f"--model or --layer: {error}") from error
     return Tower(subject, preprocess, digest, f"model.vision_tower.{family.blocks_name}.{layer}")

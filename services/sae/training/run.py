@@ -1,4 +1,8 @@
-"""A training run from its settings to the files of the SAE."""
+"""A training run from its settings to the files of the SAE.
+
+Exact resume: on a CPU the weights are those of an undisturbed run bit for bit, given the same number of threads. On an
+accelerator batches and states are the same too, but kernels that add in no fixed order may differ in the last bits.
+"""
 
 import logging
 import time
@@ -31,15 +35,17 @@ def train(settings: TrainingSettings, stopping: Stopping) -> None:
     """
     checkpoints, place = Checkpoints(settings.out), Place.of(settings)
     checkpoints.agree(settings.identity | place.identity)
+    tower = open_tower(settings, place)
+    plan = _plan(settings, place, tower)
     with images_bar("hash") as watch:
         sides = open_sides(settings, checkpoints, _ending(stopping, watch))
-    tower = open_tower(settings, place)
     checkpoints.begin(identity_of(settings, place, tower, *sides))
     if finished(settings.out):
         logger.info("%s is trained already", settings.out)
+        checkpoints.clear()
         return
     try:
-        run = Run.start(settings, place, tower, sides[0], checkpoints)
+        run = Run.start(settings, place, tower, plan, sides[0], checkpoints)
         norms = run.go(stopping)
         with images_bar("evaluate") as watch:
             write_result(settings, tower, run.trainer, norms, run.damaged, sides, _ending(stopping, watch))
@@ -63,25 +69,22 @@ class Run:
 
     @classmethod
     def start(
-        cls, settings: TrainingSettings, place: Place, tower: Tower, side: Side, checkpoints: Checkpoints
+        cls,
+        settings: TrainingSettings,
+        place: Place,
+        tower: Tower,
+        plan: StreamPlan,
+        side: Side,
+        checkpoints: Checkpoints,
     ) -> "Run":
-        """From nothing, or from the newest checkpoint. Raises TrainingError when the numbers do not fit."""
-        subject = tower.subject
+        """From nothing, or from the newest checkpoint. Raises TrainingError when the schedule does not fit."""
         try:
-            plan = StreamPlan(
-                patches=subject.patches,
-                width=subject.width,
-                batch=settings.batch,
-                epochs=settings.epochs,
-                seed=settings.seed,
-                buffer=settings.buffer_bytes // (subject.width * place.dtype.itemsize),
-            )
             settings.recipe.check(plan.steps(len(side.chosen)))
         except ValueError as error:
             raise TrainingError(str(error)) from error
         stream = ActivationStream(tower.reader(side, settings), side.chosen, plan, place.device, place.dtype)
         draw = torch.Generator().manual_seed(settings.seed)
-        sae = TopKSae(subject.width, settings.dict_size, settings.k, draw).to(place.device)
+        sae = TopKSae(plan.width, settings.dict_size, settings.k, draw).to(place.device)
         run = cls(settings, side, checkpoints, Trainer(sae, settings.recipe), stream)
         run.resume(checkpoints.newest())
         logger.info("%d images, %d patches each: %d steps", len(side.chosen), plan.patches, stream.total)
@@ -139,6 +142,22 @@ class Run:
         """Images that could not be decoded, by name, and what is wrong with them."""
         names = self.side.images.names
         return {names[image]: fault for image, fault in self.stream.refused.items()}
+
+
+def _plan(settings: TrainingSettings, place: Place, tower: Tower) -> StreamPlan:
+    """Raises TrainingError when the buffer is too small."""
+    patches, width = tower.subject.patches, tower.subject.width
+    try:
+        return StreamPlan(
+            patches=patches,
+            width=width,
+            batch=settings.batch,
+            epochs=settings.epochs,
+            seed=settings.seed,
+            buffer=settings.buffer_bytes // (width * place.dtype.itemsize),
+        )
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
 
 
 def _ending(stopping: Stopping, watch: Watch) -> Watch:

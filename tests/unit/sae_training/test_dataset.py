@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.imagesets import open_images
+from services.imagesets import is_part_of, open_images
 from services.sae.training.dataset import Survey, hold_out, survey
 from services.sae.training.errors import TrainingError
 from tests.unit.sae_training.pictures import damage, write_pictures
@@ -56,6 +56,8 @@ def test_no_content_is_on_both_sides(contents, share):
     assert held
     assert rest
     assert not {contents[i] for i in rest} & {contents[i] for i in held}
+    part = [i for i in range(len(contents)) if is_part_of("test", str(known.digests[i]), share)]
+    assert not part or held == part
 
 
 def test_the_side_of_an_image_depends_on_nothing_but_its_content():

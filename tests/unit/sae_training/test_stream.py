@@ -19,7 +19,8 @@ class FakeReader:
     """Patch p of image i has the residual (i, p, 1); some images turn out to be damaged."""
 
     def __init__(self, damaged: Sequence[int] = ()) -> None:
-        self.damaged, self.read_images = set(damaged), []
+        self.damaged = set(damaged)
+        self.read_images: list[int] = []
 
     def read(self, wanted, watch) -> Iterator[Group]:
         for start in range(0, len(wanted), PER_PASS):
