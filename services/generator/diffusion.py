@@ -97,15 +97,20 @@ class DiffusionBackend(Backend):
 
     @torch.no_grad()
     def _pass(self, asked: Sequence[tuple[str, int]], drawing: Drawing) -> npt.NDArray[np.float32]:
-        images = self._pipeline(
-            prompt=[prompt for prompt, _ in asked],
-            height=drawing.size,
-            width=drawing.size,
-            num_inference_steps=drawing.steps,
-            guidance_scale=drawing.guidance,
-            max_sequence_length=drawing.max_sequence_length,
-            # The noise is drawn on the CPU, by one generator per image: the same on any device and in any batch.
-            generator=[torch.Generator("cpu").manual_seed(seed) for _, seed in asked],
-            output_type="np",
-        ).images
+        try:
+            images = self._pipeline(
+                prompt=[prompt for prompt, _ in asked],
+                height=drawing.size,
+                width=drawing.size,
+                num_inference_steps=drawing.steps,
+                guidance_scale=drawing.guidance,
+                max_sequence_length=drawing.max_sequence_length,
+                # The noise is drawn on the CPU, by a generator per image: the same on any device and in any batch.
+                generator=[torch.Generator("cpu").manual_seed(seed) for _, seed in asked],
+                output_type="np",
+            ).images
+        except Exception:
+            # With offload a failed pass leaves the part that was at work on the device, in the way of the next pass.
+            self._pipeline.maybe_free_model_hooks()
+            raise
         return np.asarray(images, dtype=np.float32)

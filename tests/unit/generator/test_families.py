@@ -119,7 +119,7 @@ def test_a_pass_that_does_not_fit_into_memory_is_halved(medium, load, monkeypatc
     backend = DiffusionBackend(pipeline, DRAWING, "v", images_per_pass=4)
     prompts, seeds = [*PROMPTS, "x"], [*SEEDS, 5]
     expected = backend.paint(prompts, seeds, 0, -1.0)
-    decode = pipeline.vae.decode
+    decode, freed = pipeline.vae.decode, []
 
     def small_card(latents, **options):
         passes.append(len(latents))
@@ -128,8 +128,10 @@ def test_a_pass_that_does_not_fit_into_memory_is_halved(medium, load, monkeypatc
         return decode(latents, **options)
 
     monkeypatch.setattr(pipeline.vae, "decode", small_card)
+    monkeypatch.setattr(pipeline, "maybe_free_model_hooks", lambda: freed.append(True))
     np.testing.assert_allclose(backend.paint(prompts, seeds, 0, -1.0), expected, atol=1e-5)
     assert passes == [4, 2, 1, 1, 1, 1]
+    assert len(freed) == 6  # after failed passes as after others: offloaded parts go back to main memory
 
 
 def test_a_pinned_model_is_loaded_at_its_commit(weights, tmp_path, monkeypatch):
