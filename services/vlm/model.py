@@ -9,7 +9,7 @@ from torch import Tensor
 
 from services.serving.errors import InvalidInputError
 from services.serving.images import Picture, decode, to_ppm
-from services.serving.model import Parameters, ServedModel
+from services.serving.model import Parameters, Resident, ServedModel
 from services.subject import Subject
 from services.vlm.decoding import Decoded, GreedyDecoder
 from services.vlm.prefixes import PrefixCache
@@ -65,8 +65,9 @@ class ExplainModel(ServedModel[ExplainRow, Explanation]):
         images_per_pass: int,
         version: str,
         facts: Mapping[str, str],
+        resident: Resident | None = None,
     ) -> None:
-        self.version, self.facts = version, facts
+        self.version, self.facts, self.resident = version, facts, resident
         self._subject, self._prefixes, self._writer = subject, prefixes, writer
         self._images_per_pass = images_per_pass
 
@@ -113,8 +114,11 @@ class CompleteModel(ServedModel[CompleteRow, Explanation]):
 
     spec = COMPLETE
 
-    def __init__(self, writer: Writer, *, version: str, facts: Mapping[str, str]) -> None:
-        self.version, self.facts, self._writer = version, facts, writer
+    def __init__(
+        self, writer: Writer, *, version: str, facts: Mapping[str, str], resident: Resident | None = None
+    ) -> None:
+        self.version, self.facts, self.resident = version, facts, resident
+        self._writer = writer
 
     def bucket(self, row: CompleteRow, parameters: Parameters) -> Hashable:
         return self._writer.prompter.encode(row.prompt, 0).length

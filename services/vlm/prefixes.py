@@ -35,6 +35,11 @@ class PrefixCache:
         self.misses += len(missing)
         return torch.stack([found[picture.digest] for picture in pictures])
 
+    def forget(self) -> None:
+        """Give all streams' memory back."""
+        self._kept.clear()
+        self.bytes = 0
+
     def _recall(self, digest: str) -> Tensor | None:
         stream = self._kept.get(digest)
         if stream is not None:

@@ -44,24 +44,22 @@ class Family:
             return torch.stack(list(vlm.get_image_features(pixels).pooler_output))
 
 
-FAMILIES = {
-    family.name: family
-    for family in (
-        Family(
-            *("gemma3", tiny.model, tiny.processor, {"do_pan_and_scan": False}),
-            frozenset({"<start_of_turn>", "<image_soft_token>", "<start_of_image>", "<eos>"}),
-        ),
-        Family(
-            *("internvl", tiny_internvl.model, tiny_internvl.processor, {"crop_to_patches": False}),
-            frozenset({"<img>", "</img>", "<IMG_CONTEXT>", "<|im_end|>"}),
-            **{"leading": 1, "blocks": "encoder.layer"},
-            spellings=("model.vision_tower.",),
-        ),
-        Family(
-            *("llava", tiny_llava.model, tiny_llava.processor),
-            {"size": {"height": tiny.SIDE, "width": tiny.SIDE}, "do_center_crop": False},
-            frozenset({"<image>", "</s>"}),
-            **{"leading": 1, "last": tiny.BLOCKS - 2},
-        ),
-    )
-}
+_GEMMA = Family(
+    *("gemma3", tiny.model, tiny.processor, {"do_pan_and_scan": False}),
+    frozenset({"<start_of_turn>", "<image_soft_token>", "<start_of_image>", "<eos>"}),
+)
+_INTERNVL = Family(
+    *("internvl", tiny_internvl.model, tiny_internvl.processor, {"crop_to_patches": False}),
+    frozenset({"<img>", "</img>", "<IMG_CONTEXT>", "<|im_end|>"}),
+    leading=1,
+    blocks="encoder.layer",
+    spellings=("model.vision_tower.",),
+)
+_LLAVA = Family(
+    *("llava", tiny_llava.model, tiny_llava.processor),
+    {"size": {"height": tiny.SIDE, "width": tiny.SIDE}, "do_center_crop": False},
+    frozenset({"<image>", "</s>"}),
+    leading=1,
+    last=tiny.BLOCKS - 2,
+)
+FAMILIES = {family.name: family for family in (_GEMMA, _INTERNVL, _LLAVA)}

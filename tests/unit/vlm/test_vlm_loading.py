@@ -96,6 +96,22 @@ def test_the_cut_tower_of_a_revision(hub, checkpoint, served):
     assert tower_digest("owner/name", tiny.LAYER, family) != digest
 
 
+def test_an_idle_service_gives_its_memory_back(checkpoint):
+    models = loading.load(VlmSettings(model=str(checkpoint), layer=tiny.LAYER, device="cpu"))
+    explain = models[0]
+    before = explain.run(ROWS[:3], NEW)
+    for model in models:
+        model.sleep()
+    assert explain._prefixes.bytes == 0
+    explain.wake()
+    assert explain.run(ROWS[:3], NEW) == before
+    assert explain._prefixes.bytes > 0
+
+
+def test_what_accelerate_placed_stays_there(served):
+    assert served(device_map="auto")["explain"].resident is None
+
+
 @pytest.mark.parametrize("given", [{"quantization": "int2"}, {"device_map": "everywhere"}])
 def test_unknown_choices_are_refused(given):
     with pytest.raises(SettingsError, match=f"setting '{next(iter(given))}'"):
