@@ -1,5 +1,7 @@
 """`make bench`: prints the table of ratios."""
 
+from functools import partial
+
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +17,7 @@ TURNS = 3
 def main() -> None:
     torch.set_num_threads(1)
     table = Table("work", "per", "ours (ms)", "plain loop (ms)", "bare model (ms)", "loop / ours", "bare / ours")
-    for make in (steering_bench, indexing_bench):
+    for make in (steering_bench, indexing_bench, partial(indexing_bench, "yes")):
         bench = make()
         best = fastest(bench, TURNS)
         each = {name: 1000 * seconds / bench.count for name, seconds in best.items()}
