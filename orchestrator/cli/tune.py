@@ -97,6 +97,7 @@ def _submit(client: JobsClient, asked: "Request") -> Job:
         err.print(f"[yellow]{escape(asked.note)}[/]")
     job = client.submit(asked.spec, request_id=asked.id)
     err.print(f"job {job.id}: {len(asked.spec.variants)} explanations of each of {job.items_total} features")
+    err.print("[dim]Ctrl-C only stops watching: the same command continues[/]")
     return job
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.analysis.deliver import Finished, summary_of
 from orchestrator.api.backend import PipelineBackend
 from orchestrator.pipeline.plan import read_plan
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import CANCELLED, JobSpec, SubmitRequest
 
 pytestmark = pytest.mark.integration
@@ -106,6 +108,20 @@ def test_a_finished_job_is_analysed_again_by_the_judge(stack, tuned, folder):
     points = found["strengths"]["steering"]["points"]
     assert all(point["features"] + sum(point["missing"].values()) == 4 for point in points)
     assert all(0 <= point["value"] <= 1 for point in points)
+
+
+def test_pooled_auroc_is_that_of_the_report(stack, folder):
+    asked = ("--variant", "steering", "--alphas", "1,2", "--features", "3", "--criterion", "auroc", "--out", "auroc")
+    done = steerscope(stack, folder, *asked, "--no-write")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder / "auroc" / "picks.json").read_text())
+    results = list(stack.client.results(found["job"]))
+    finished = Finished(found["job"], "auroc", results, ArtifactStore(stack.stack.addresses.artifacts), None)
+    variants = summary_of(finished, {})["variants"]
+    points = found["strengths"]["steering"]["points"]
+    assert [point["value"] for point in points] == pytest.approx(
+        [variants[f"steering@{alpha}"]["auroc"] for alpha in (1, 2)]
+    )
 
 
 def test_tuning_again_from_the_tuned_profile_uses_the_same_features(stack, tuned, folder):
