@@ -1,9 +1,9 @@
 """From settings to the SAE and to the encoder it reads, as yet unchecked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from services.serving.device import resolve_device, resolve_dtype
 from services.serving.provenance import digest_text
 from services.serving.weights import Source
 from services.subject import Preprocessor, Subject, family_of_checkpoint, load_cut_tower, tower_digest
+
+logger = logging.getLogger(__name__)
 
 
 def open_sae(settings: SaeSettings) -> SaeCheckpoint:
@@ -32,7 +34,11 @@ def open_sae(settings: SaeSettings) -> SaeCheckpoint:
         sae = sae.of_scaled(settings.input_scale)
     if overrides != (None, None):
         sae = replace(sae, digest=digest_text(sae.digest, *map(str, overrides)))
-    return sae.of_unit_rows()
+    unit = sae.of_unit_rows()
+    if unit is not sae:
+        norms = sae.directions.norm(dim=1)
+        logger.info("decoder rows of length %.3g to %.3g made 1, the codes times as much", norms.min(), norms.max())
+    return unit
 
 
 def layer_of(settings: SaeSettings, sae: SaeCheckpoint) -> int:
@@ -67,16 +73,16 @@ class Tower:
             device=self.device,
             dtype=self.dtype,
             attention=self.attention,
-            **self._pinned,
+            revision=self.source.revision,
         )
 
     def preprocessor(self) -> Preprocessor:
         """Makes pixels of pictures."""
-        return Preprocessor.load(self.source.location, self._family, **self._pinned)
+        return Preprocessor.load(self.source.location, self._family, revision=self.source.revision)
 
     def digest(self, layer: int) -> str:
         """12 hex digits over the weights up to block `layer`."""
-        return tower_digest(self.source.location, layer, self._family, **self._pinned)
+        return tower_digest(self.source.location, layer, self._family, revision=self.source.revision)
 
     @property
     def last_block(self) -> int:
@@ -89,8 +95,4 @@ class Tower:
 
     @cached_property
     def _family(self) -> type[Subject]:
-        return family_of_checkpoint(self.source.location, **self._pinned)
-
-    @property
-    def _pinned(self) -> Mapping[str, Any]:
-        return {} if self.source.revision is None else {"revision": self.source.revision}
+        return family_of_checkpoint(self.source.location, revision=self.source.revision)

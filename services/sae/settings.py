@@ -26,6 +26,7 @@ class SaeSettings(ServiceSettings):
         "refuse", description="what follows if the SAE does not reconstruct"
     )
     check_images: str = Field("", description="image set to check on; default crops of scikit-learn's photographs")
-    check_r2: float = Field(0.4, lt=1, description="least R² of the check; a wrong block or scale seldom reaches it")
+    # Published SAEs reach .6 to .9; the microworld's .62 on photographs unlike all it saw, but ≤ .33 without its scale.
+    check_r2: float = Field(0.4, lt=1, description="least R² (1 = perfect) of the check")
     attention: str = Field("sdpa", description="transformers' name of the attention implementation")
     images_per_pass: int = Field(32, ge=1, description="images that go through the encoder at once")

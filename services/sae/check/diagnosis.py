@@ -44,14 +44,17 @@ def other_blocks(sae: SaeCheckpoint, streams: Iterable[tuple[int, Tensor]], clai
             yield Guess(f"it reconstructs block {block}", remedy, measure(sae, stream).r2)
 
 
-def other_scales(sae: SaeCheckpoint, stream: Tensor, scale: float) -> Iterator[Guess]:
-    """The SAE with b_dec the other way and of a differently scaled stream; `scale` is the `input_scale` in force."""
+def other_scales(sae: SaeCheckpoint, stream: Tensor, scale: float, apart: float) -> Iterator[Guess]:
+    """The SAE with b_dec the other way and of a differently scaled stream; `scale` is the `input_scale` in force.
+
+    Factors less than `apart` times from 1 are left out: they may flatter a mediocre SAE that is right as it is.
+    """
     yield _other_bias(sae, stream)
     if scale != 1:
         yield Guess(
             "it expects inputs as they are", "leave `input_scale` out", measure(sae.of_scaled(1 / scale), stream).r2
         )
-    yield from _scales(sae, stream, scale)
+    yield from _scales(sae, stream, scale, apart)
 
 
 def other_streams(sae: SaeCheckpoint, stream: Tensor) -> Iterator[Guess]:
@@ -79,7 +82,7 @@ def _other_bias(sae: SaeCheckpoint, stream: Tensor) -> Guess:
     return Guess(wrong, remedy, measure(replace(sae, subtracts_b_dec=other), stream).r2)
 
 
-def _scales(sae: SaeCheckpoint, stream: Tensor, scale: float) -> Iterator[Guess]:
+def _scales(sae: SaeCheckpoint, stream: Tensor, scale: float, apart: float) -> Iterator[Guess]:
     root, norm = _rms(stream), float(stream.float().norm(dim=-1).mean())
     width = stream.shape[-1] ** 0.5
     for name, factor in (
@@ -88,6 +91,8 @@ def _scales(sae: SaeCheckpoint, stream: Tensor, scale: float) -> Iterator[Guess]
         ("√E‖z‖² (a factor was folded in once too often)", root),
         ("E‖z‖/√d (a factor was folded in once too often)", norm / width),
     ):
+        if max(factor, 1 / factor) < apart:
+            continue
         yield Guess(
             f"it expects inputs scaled by {factor:.4g} ≈ {name}",
             f"set `input_scale` to {factor * scale:.4g}, or fold the factor of its training in",

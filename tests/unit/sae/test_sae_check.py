@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from services.imagesets import ImageSetError
 from services.sae.check import CheckError, check_images, mean_norm
-from services.sae.checkpoint import CheckpointError
+from services.sae.check.figures import measure
+from services.sae.checkpoint import CheckpointError, load_checkpoint
 from services.sae.loading import load
 from services.sae.settings import SaeSettings
 from services.sae.spec import FeatureRow
@@ -21,7 +22,9 @@ from services.serving.profile import load_profile, resolve_path
 from services.subject import Preprocessor, family_of_checkpoint, load_cut_tower
 from tests.unit.sae import fitted
 from tests.unit.sae.test_sae_model import served
+from tests.unit.serving.hubcache import cached
 from tests.unit.subject import tiny
+from tests.unit.subject.families import FAMILIES
 
 SHIPPED = Path(resolve_path("package:services.microworld/weights/sae"))
 
@@ -135,6 +138,48 @@ def test_an_sae_of_nothing_here_is_refused_with_its_figures(loaded, streams, tmp
     z = torch.randn(256, tiny.WIDTH, generator=torch.Generator().manual_seed(0))
     with pytest.raises(CheckError, match=r"R² is below 0.4, and no other block and no usual normalisation explains it"):
         loaded(fitted.write(tmp_path, z), layer=1)
+
+
+def test_a_mediocre_sae_is_not_told_of_scales_near_its_own(loaded, streams, tmp_path):
+    """Codes that are all a third too large: scaled down a little the SAE does better, and yet it is as it should be."""
+    tensors = fitted.prototypes(streams[1])
+    tensors["W_dec"] = 1.4 * tensors["W_dec"]
+    folder = fitted.write(tmp_path, streams[1], tensors=tensors, layer="1")
+    facts = loaded(folder)["score"].facts
+    assert facts["check"] == "passed"
+    assert 0.4 < float(facts["check_r2"]) < 0.9
+
+
+def test_a_stream_that_overflows_is_told(checkpoint, streams, tmp_path, monkeypatch):
+    folder = fitted.write(tmp_path, streams[1], layer="1")
+    monkeypatch.setattr(
+        "services.sae.encoder.ImageEncoder.residuals", lambda *_: iter([torch.full((1, 2, 32), torch.inf)])
+    )
+    with pytest.raises(CheckError, match=r"after block 1 overflows in torch.float32: set `dtype` to bfloat16"):
+        served(checkpoint, folder, check="warn")
+
+
+@pytest.mark.parametrize("name", ["internvl", "llava"])
+def test_an_encoder_with_cls_is_checked_on_its_patches(pictures, tmp_path, name):
+    vlm = FAMILIES[name].save(tmp_path / "vlm")
+    family = family_of_checkpoint(str(vlm))
+    subject = load_cut_tower(str(vlm), 1, device=torch.device("cpu"), dtype=torch.float32, attention="sdpa")
+    pixels = Preprocessor.load(str(vlm), family)([picture.pixels for picture in check_images(str(pictures))])
+    z = subject.patches_of(subject.prefix(pixels)).flatten(0, 1)
+    folder = fitted.write(tmp_path / "sae", z, "topk", tensors=fitted.prototypes(z, sharpness=15.0))
+    options = {"check": "refuse", "check_images": str(pictures)}
+    facts = served(vlm, folder, layer=1, **options)["score"].facts
+    assert facts["check"] == "passed"
+    assert float(facts["check_r2"]) == pytest.approx(measure(load_checkpoint(str(folder)), z).r2, abs=1e-3)
+
+
+def test_a_pinned_model_is_checked_at_its_revision(checkpoint, streams, pictures, tmp_path, monkeypatch):
+    pinned = cached(monkeypatch, tmp_path / "hub", "someone/gemma", checkpoint)
+    folder = fitted.write(tmp_path / "sae", streams[3])
+    options = {"check": "refuse", "check_images": str(pictures)}
+    with pytest.raises(CheckError, match=r"does not fit block 1 .*: it reconstructs block 3"):  # reads later blocks
+        served(pinned, folder, layer=1, **options)
+    assert served(pinned, folder, layer=3, **options)["score"].facts["check"] == "passed"
 
 
 def test_warn_serves_what_refuse_does_not(loaded, streams, tmp_path, caplog):
