@@ -21,7 +21,7 @@ HERE = Machine("NVIDIA H100, 80 GiB, CUDA 12.8", "x86_64", "Python 3.11")
 MEASURED = Measured("sae", 12.34, 3 * 2.0**30, 4 * 2.0**30, 0.0, (Rate("index", "16 a batch", "images", 123.456),))
 
 
-def parameters(model) -> float:
+def parameters(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
