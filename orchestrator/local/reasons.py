@@ -1,5 +1,6 @@
 """Why a service could not start, read from its log, and what to do about it."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -37,3 +38,18 @@ def remedy_of(log: str, service: str) -> str | None:
             name = repository[1] if repository else "the repository that the log names"
             return remedy.format(repository=name, service=service.removeprefix("oracle_"))
     return None
+
+
+def readable(log: str) -> str:
+    """A log as a person reads it: of JSON lines the event and the last line of a traceback; other lines as they are."""
+    return "\n".join(_readable(line) for line in log.splitlines())
+
+
+def _readable(line: str) -> str:
+    try:
+        content = json.loads(line)
+        event, lines = content["event"], str(content.get("exception", "")).strip().splitlines()
+    except (ValueError, TypeError, KeyError):
+        return line
+    last = f" ({lines[-1].strip()})" if lines and lines[-1].strip() not in event else ""
+    return f"{content.get('level', 'info')}: {event}{last}"

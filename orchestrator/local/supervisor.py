@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.local.patience import Patience
 from orchestrator.local.process import Process
-from orchestrator.local.reasons import remedy_of
+from orchestrator.local.reasons import readable, remedy_of
 from orchestrator.local.stack import Part, Stack
 from services.serving.probe import is_serving
 
@@ -157,11 +157,10 @@ class Supervisor:
             if not process.running:
                 raise self._dead(process)
 
-    @staticmethod
-    def _dead(process: Process) -> StackError:
+    def _dead(self, process: Process) -> StackError:
         name = process.spec.name
         remedy = remedy_of(process.log_tail(_REASON_LINES), name)
-        last = f"\nwhat to do: {remedy}" if remedy else ""
-        return StackError(
-            f"{name} ended with code {process.exit_code}; the end of {process.log_file}:\n{process.log_tail()}{last}"
-        )
+        rest = f"`steerscope doctor --profile {self.stack.profile_name}` looks for more"
+        last = f"\nwhat to do: {remedy}; {rest}" if remedy else ""
+        tail = readable(process.log_tail())
+        return StackError(f"{name} ended with code {process.exit_code}; the end of {process.log_file}:\n{tail}{last}")

@@ -10,7 +10,7 @@ from orchestrator.local import supervisor as supervisors
 from orchestrator.local.downloads import arriving, hub_cache
 from orchestrator.local.patience import Patience
 from orchestrator.local.process import Process, ProcessSpec
-from orchestrator.local.reasons import remedy_of
+from orchestrator.local.reasons import readable, remedy_of
 from orchestrator.local.stack import Part, Stack
 from orchestrator.local.supervisor import StackError, Supervisor
 
@@ -39,6 +39,22 @@ def test_known_reasons_have_remedies(log, said):
 
 def test_an_unknown_reason_has_none():
     assert remedy_of("KeyError: 'x'", "vlm") is None
+
+
+def test_json_lines_are_made_readable_and_others_are_left():
+    log = (
+        '{"event": "starting on 8001", "level": "info", "timestamp": "t"}\n'
+        '{"event": "cannot start: no such block", "level": "error", "exception": "Trace\\nValueError: no such block"}\n'
+        '{"event": "cannot start", "level": "error", "exception": "Traceback …\\n  File x\\nValueError: bad layer"}\n'
+        "Segmentation fault\n[1, 2]"
+    )
+    assert readable(log).splitlines() == [
+        "info: starting on 8001",
+        "error: cannot start: no such block (ValueError: no such block)",
+        "error: cannot start (ValueError: bad layer)",
+        "Segmentation fault",
+        "[1, 2]",
+    ]
 
 
 def test_a_service_that_dies_while_loading_says_why(tmp_path):
