@@ -117,8 +117,10 @@ def test_the_curve_has_every_step_once_and_is_the_same(runs):
 def test_the_schedule_ends_with_the_step_that_really_was_the_last(runs):
     """One image turned out to be damaged only when it was decoded; the learning rate still falls to almost 0."""
     figures = json.loads((runs[0] / "figures.json").read_text())
-    trained = figures["data"]["images"]["count"] - ("0017.png" in figures["data"]["refused"])
-    steps = trained * tiny.PATCHES * EPOCHS // BATCH
+    trained, held = figures["data"]["images"], figures["data"]["eval_images"]
+    assert [*trained["refused"], *held["refused"]] == ["0017.png"]
+    assert trained["count"] + held["count"] == IMAGES - 1
+    steps = trained["count"] * tiny.PATCHES * EPOCHS // BATCH
     assert figures["recipe"]["steps"] == steps
     last = json.loads((runs[0] / "progress.jsonl").read_text().splitlines()[-1])
     assert last["step"] == steps

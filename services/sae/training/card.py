@@ -59,7 +59,7 @@ def card(
     norms: Mapping[str, float],
 ) -> str:
     """Markdown."""
-    count = len(data["refused"])
+    count = sum(len(side["refused"]) for side in data.values())
     refused = f"{count} images could not be read; figures.json names them." if count else "All images were read."
     values: dict[str, Any] = {
         **settings.model_dump(),

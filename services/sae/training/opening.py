@@ -1,5 +1,6 @@
 """What a run works with: the cut tower and the images, opened, surveyed and split."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,10 @@ class Side:
     def hash(self) -> str:
         """The set hash of the chosen ones."""
         return self.survey.hash_of(self.chosen)
+
+    def named(self, faults: Mapping[int, str]) -> dict[str, str]:
+        """Faults of images by the images' names."""
+        return {self.images.names[image]: fault for image, fault in faults.items()}
 
     @property
     def ordered_hash(self) -> str:

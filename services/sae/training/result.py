@@ -33,14 +33,18 @@ def folded(sae: TopKSae, scale: float) -> TopKSae:
     return result
 
 
-def evaluate(sae: TopKSae, tower: Tower, side: Side, settings: TrainingSettings, watch: Watch) -> Evaluator:
-    """The SAE on all images of a side. Raises TrainingError when none of them can be decoded."""
+def evaluate(
+    sae: TopKSae, tower: Tower, side: Side, settings: TrainingSettings, watch: Watch
+) -> tuple[Evaluator, dict[str, str]]:
+    """The SAE on all images of a side, and the damaged ones by name. Raises TrainingError when all of them are."""
     evaluator = Evaluator(sae)
+    damaged: dict[str, str] = {}
     for group in tower.reader(side, settings).read(side.chosen, watch):
         evaluator.add(group.residual.flatten(0, 1))
+        damaged |= side.named(group.refused)
     if not evaluator.patches:
         raise TrainingError("--eval-images: none of the images can be decoded; give others")
-    return evaluator
+    return evaluator, damaged
 
 
 def write_result(
@@ -55,12 +59,12 @@ def write_result(
     """All files of the folder; figures.json last."""
     train, held = sides
     sae = folded(trainer.sae, norms.scale)
-    evaluator = evaluate(sae, tower, held, settings, watch)
+    evaluator, undecoded = evaluate(sae, tower, held, settings, watch)
     figures = {name: round(value, 6) for name, value in evaluator.figures().items()}
+    others = {} if held.survey is train.survey else held.survey.refused
     data = {
-        "images": {"location": train.images.location, "count": len(train.chosen), "set_hash": train.hash},
-        "eval_images": {"location": held.images.location, "count": len(held.chosen), "set_hash": held.hash},
-        "refused": {**train.survey.refused, **held.survey.refused, **damaged},
+        "images": _facts(train, len(damaged), {**train.survey.refused, **damaged}),
+        "eval_images": _facts(held, len(undecoded), {**others, **undecoded}),
     }
     write_sae(settings.out, sae, evaluator.frequency, _trainer_table(settings, tower, trainer, norms, train))
     draw_curves(settings.out / "progress.jsonl", settings.out / "loss.png")
@@ -68,6 +72,16 @@ def write_result(
     with replacing(settings.out / "CARD.md") as file:
         file.write(card(settings, tower.site, trainer.step, figures, data, asdict(norms)).encode())
     write_json(settings.out / _FIGURES, {"figures": figures, "recipe": recipe, "data": data})
+
+
+def _facts(side: Side, damaged: int, refused: Mapping[str, str]) -> dict[str, Any]:
+    """Of a side's images: how many were used, and which were not, by name, with the reason."""
+    return {
+        "location": side.images.location,
+        "count": len(side.chosen) - damaged,
+        "set_hash": side.hash,
+        "refused": dict(refused),
+    }
 
 
 def _trainer_table(

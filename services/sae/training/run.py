@@ -5,6 +5,7 @@ accelerator batches and states are the same too, but kernels that add in no fixe
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def train(settings: TrainingSettings, stopping: Stopping) -> None:
         run = Run.start(settings, place, tower, plan, sides[0], checkpoints)
         norms = run.go(stopping)
         with images_bar("evaluate") as watch:
-            write_result(settings, tower, run.trainer, norms, run.damaged, sides, _ending(stopping, watch))
+            damaged = sides[0].named(run.stream.refused)
+            write_result(settings, tower, run.trainer, norms, damaged, sides, _ending(stopping, watch))
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{place.device}: out of memory; give a smaller --buffer-gb, --images-per-pass or --batch"
@@ -61,7 +63,6 @@ class Run:
     """The parts at work."""
 
     settings: TrainingSettings
-    side: Side
     checkpoints: Checkpoints
     trainer: Trainer
     stream: ActivationStream
@@ -85,7 +86,7 @@ class Run:
         stream = ActivationStream(tower.reader(side, settings), side.chosen, plan, place.device, place.dtype)
         draw = torch.Generator().manual_seed(settings.seed)
         sae = TopKSae(plan.width, settings.dict_size, settings.k, draw).to(place.device)
-        run = cls(settings, side, checkpoints, Trainer(sae, settings.recipe), stream)
+        run = cls(settings, checkpoints, Trainer(sae, settings.recipe), stream)
         run.resume(checkpoints.newest())
         logger.info("%d images, %d patches each: %d steps", len(side.chosen), plan.patches, stream.total)
         return run
@@ -119,12 +120,17 @@ class Run:
             step = self.trainer.update(raw.float() / self.norms.scale, self.stream.total)
             progress.advance(self.stream.total)
             if self.trainer.step % self.settings.log_steps == 0 or self.trainer.step in (1, self.stream.total):
-                progress.log(self.trainer.step, step.figures())
+                self._log(progress, step.figures())
             if self._due(time.monotonic() - saved):
                 self._save()
                 saved = time.monotonic()
             if stopping():
                 raise Interrupted
+
+    def _log(self, progress: Progress, figures: dict[str, float]) -> None:
+        if not math.isfinite(figures["loss"]):
+            raise TrainingError(f"the loss is {figures['loss']} at step {self.trainer.step}: lower --lr or try --dtype")
+        progress.log(self.trainer.step, figures)
 
     def _due(self, seconds: float) -> bool:
         if self.settings.checkpoint_steps is not None:
@@ -136,12 +142,6 @@ class Run:
             return  # nothing was learnt yet
         state = {"trainer": self.trainer.state(), "stream": self.stream.state(), "norms": vars(self.norms)}
         self.checkpoints.write(self.trainer.step, state)
-
-    @property
-    def damaged(self) -> dict[str, str]:
-        """Images that could not be decoded, by name, and what is wrong with them."""
-        names = self.side.images.names
-        return {names[image]: fault for image, fault in self.stream.refused.items()}
 
 
 def _plan(settings: TrainingSettings, place: Place, tower: Tower) -> StreamPlan:
