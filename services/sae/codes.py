@@ -54,4 +54,4 @@ class SparseEncoder:
 
 
 def _widened(part: Tensor, width: int) -> Tensor:
-    return functional.pad(part, (0, width - part.shape[1]))
+    return part if part.shape[1] == width else functional.pad(part, (0, width - part.shape[1]))
