@@ -34,13 +34,13 @@ def check_cores(_context: Context) -> Iterator[Finding]:
 
 
 def check_memory(context: Context) -> Iterator[Finding]:
-    """Main memory: weights pass through it on their way to a card."""
+    """Main memory: weights pass through it on their way to a card, and wait in it while a service is idle."""
     total, free = _main_memory()
-    most = max((context.needs.of(service).disk for service in context.services), default=0)
+    needed = _weights_in_memory(context)
     text = f"{free / _GB:.0f} of {total / _GB:.0f} GB are free"
-    if most * _GB > free:
+    if needed * _GB > free:
         remedy = "close other programs, or run the largest service on another machine (`steerscope up --use`)"
-        yield warn("memory", f"{text}; {most:g} GB of weights pass through it at a start", remedy)
+        yield warn("memory", f"{text}; {needed:.0f} GB of weights pass through it or wait in it", remedy)
     else:
         yield ok("memory", text)
 
@@ -57,6 +57,18 @@ def check_disk(context: Context) -> Iterator[Finding]:
             yield bad("disk", f"{text}, {needed:.0f} GB are needed", "free some, or give another --home")
         else:
             yield ok("disk", text)
+
+
+def _weights_in_memory(context: Context) -> float:
+    """GB of weights: all of services that leave their card, else the most that is loaded at once. A vlm that stays goes
+    straight onto its card."""
+    leaving = [
+        service
+        for service in context.services
+        if context.setting(service, "idle_unload_seconds") or context.setting(service, "offload") not in (None, "none")
+    ]
+    passing = [context.needs.of(service).disk for service in context.services if service not in (*leaving, "vlm")]
+    return sum(context.needs.of(service).disk for service in leaving) + max(passing, default=0)
 
 
 def _existing(folder: Path) -> Path:

@@ -123,8 +123,17 @@ def test_a_home_without_room_is_bad_and_a_small_cache_a_warning(tmp_path, monkey
 
 def test_main_memory_smaller_than_the_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "_main_memory", lambda: (32e9, 20e9))
-    assert [one.level for one in machine.check_memory(context(tmp_path, {"needs": {"vlm": {"disk": 55}}}))] == ["warn"]
-    assert [one.level for one in machine.check_memory(context(tmp_path, {}))] == ["ok"]
+    needs = {"vlm": {"disk": 55}, "generator": {"disk": 16}, "clip": {"disk": 2}}
+
+    def level(**sections):
+        (found,) = machine.check_memory(context(tmp_path, {"needs": needs, **sections}))
+        return found.level
+
+    assert level() == "ok"  # the vlm goes straight onto its card
+    assert level(vlm={"idle_unload_seconds": 20}) == "warn"
+    assert level(clip={"idle_unload_seconds": 20}) == "ok"
+    needs["generator"]["disk"] = 21
+    assert level(generator={"offload": "none"}) == "warn"
 
 
 def test_missing_and_outdated_packages_are_named(tmp_path, monkeypatch):
