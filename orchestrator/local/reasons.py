@@ -15,9 +15,10 @@ _REMEDIES: Mapping[str, str] = {
         "the hub knows no {repository}, or shows it only to those who may see it: check the name, give a token by "
         "`hf auth login` or HF_TOKEN=…, and accept the licence on its page"
     ),
-    r"OfflineModeIsEnabled|offline mode is enabled|LocalEntryNotFoundError|couldn't connect to|HF_HUB_OFFLINE": (
-        "weights are not in the hub's cache: unset HF_HUB_OFFLINE and connect once, or give a folder as the model; "
-        "HF_HOME tells where the cache lies"
+    r"OfflineModeIsEnabled|offline mode is enabled|LocalEntryNotFoundError|couldn't connect to|HF_HUB_OFFLINE"
+    r"|not fully cached|cached snapshot|Name or service not known|ConnectError|ConnectTimeout": (
+        "weights are not in the hub's cache, and the hub does not answer: connect once (HF_HUB_OFFLINE must not be "
+        "set then), or give a folder as the model; HF_HOME tells where the cache lies"
     ),
     r"No space left on device": "free some disk, or set HF_HOME to a larger one",
     r"OutOfMemoryError|out of memory": (

@@ -27,6 +27,8 @@ OSError: You are trying to access a gated repo.
         (GATED, "https://huggingface.co/google/gemma-3-4b-it with your account"),
         ("RepositoryNotFoundError: … https://huggingface.co/api/models/me/typo/revision/main", "me/typo"),
         ("OSError: We couldn't connect to 'https://huggingface.co' to load the files", "HF_HUB_OFFLINE"),
+        ("httpx2.ConnectError: [Errno -2] Name or service not known", "the hub does not answer"),
+        ("Cannot load model me/sd: the model is not fully cached locally", "the hub does not answer"),
         ("OSError: [Errno 28] No space left on device", "HF_HOME"),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "one-card"),
         ("ValueError: setting 'device': 'cuda' was asked for, but torch sees no GPU; give cpu or auto", "CUDA build"),
