@@ -12,8 +12,8 @@ Written by `make bench-gpu` (`python -m tests.bench.gpu`). Models of the publish
 4B, a TopK SAE 8192 × 1152 at block 16, Stable Diffusion 3.5 Medium with T5, Grounding DINO base with SAM 2.1 large,
 CLIP ViT-L/14 – are made on the spot and served by the real services with the settings of the profile `gemma3-4b`, one
 service at a time. Random weights compute as long as trained ones, with two differences: a random language model hardly
-ever ends a text, so that every explanation runs to its {tokens} tokens; and fewer of a random SAE's features fire, so that
-an index sends fewer maps.
+ever ends a text, so that every explanation runs to its {tokens} tokens; and fewer of a random SAE's features fire, so
+that an index sends fewer maps.
 """
 NOT_YET = "**Not yet run on a GPU:** no figures. `make bench-gpu` on a machine with one fills this page."
 
