@@ -4,6 +4,7 @@ All four give relu of a pre-activation that survives, and zero otherwise; they d
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
@@ -36,6 +37,10 @@ class Activation(ABC):
         """A copy on `device`."""
         del device
         return self
+
+    def tensors(self) -> Sequence[Tensor]:
+        """What lies on the device."""
+        return ()
 
     def __str__(self) -> str:
         return self.name
@@ -83,6 +88,9 @@ class JumpReLU(Activation):
 
     def to(self, device: torch.device) -> Self:
         return replace(self, threshold=self.threshold.to(device))
+
+    def tensors(self) -> Sequence[Tensor]:
+        return (self.threshold,)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,11 @@ class SparseEncoder:
         self._weight, self._bias = sae.encoder_weight.to(device), sae.encoder_bias.to(device)
         self._b_dec = sae.b_dec.to(device) if sae.subtracts_b_dec else None
 
+    def tensors(self) -> list[Tensor]:
+        """What lies on the device."""
+        b_dec = [] if self._b_dec is None else [self._b_dec]
+        return [self._weight, self._bias, *b_dec, *self._activation.tensors()]
+
     @torch.no_grad()
     def encode(self, z: Tensor) -> SparseCodes:
         """Codes of residuals z [n, p, d] of any float dtype; patches go through in chunks of bounded memory."""

@@ -11,6 +11,7 @@ from services.sae.encoder import ImageEncoder
 from services.sae.model import FeaturesModel, IndexModel, MapsModel, ResidualModel, ScoreModel
 from services.sae.opening import Tower, layer_of, open_sae
 from services.sae.settings import SaeSettings
+from services.serving.device_modules import DeviceModules
 from services.serving.images import Picture
 from services.serving.model import ServedModel
 from services.serving.provenance import digest_text
@@ -23,7 +24,8 @@ def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
     sae, tower = open_sae(settings), Tower.of(settings)
     layer = layer_of(settings, sae)
     preprocess = tower.preprocessor()
-    encoder = ImageEncoder(tower.cut(layer), preprocess, SparseEncoder(sae, tower.device), settings.images_per_pass)
+    codes = SparseEncoder(sae, tower.device)
+    encoder = ImageEncoder(tower.cut(layer), preprocess, codes, settings.images_per_pass)
     seen = _inspection(settings, sae, encoder, tower)
     digest = tower.digest(layer)
     facts = {
@@ -41,13 +43,17 @@ def load(settings: SaeSettings) -> Sequence[ServedModel[Any, Any]]:
     }
     # what the check saw is no part of the version: the models answer alike without it
     version = digest_text(digest, sae.digest, preprocess.description, str(tower.dtype), settings.attention)
-    return (
+    models: tuple[ServedModel[Any, Any], ...] = (
         FeaturesModel(sae, sae.digest, facts, None if seen is None else seen.figures.frequency),
         ScoreModel(encoder, version, facts),
         MapsModel(encoder, sae.size, version, facts),
         ResidualModel(encoder, version, facts),
         IndexModel(encoder, sae.size, version, facts),
     )
+    resident = DeviceModules(encoder.subject.tower, *codes.tensors())
+    for model in models[1:]:  # `features` is answered from main memory
+        model.resident = resident
+    return models
 
 
 def _inspection(settings: SaeSettings, sae: SaeCheckpoint, encoder: ImageEncoder, tower: Tower) -> Inspection | None:

@@ -1,13 +1,14 @@
 """Many items in portions that fit into the device's memory: halved where they do not, and the size remembered."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from services.serving.faults import Fault, fault_of, release_memory
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Whole = TypeVar("Whole")
 _PATIENCE = (8, 1024)  # full portions before a larger one is tried: at first, and at most
 logger = logging.getLogger(__name__)
 
@@ -42,23 +43,32 @@ class Portions:
 
         Raises what `function` raises, also that it is out of memory on a single item.
         """
-        answers: list[Answer] = []
-        while len(answers) < len(items):
-            start, size = len(answers), self.size
-            portion = items[start:] if size is None else items[start : start + size]
-            some = self._attempt(function, portion)
-            if some is None:
-                release_memory()  # here, where the frames of the failed attempt are gone
-            else:
-                answers += some
-        return answers
 
-    def _attempt(
-        self, function: Callable[[Sequence[Item]], Iterable[Answer]], portion: Sequence[Item]
-    ) -> list[Answer] | None:
-        """The answers, or None if the portion does not fit."""
-        try:
+        def checked(portion: Sequence[Item]) -> list[Answer]:
             answers = list(function(portion))
+            if len(answers) != len(portion):
+                raise TypeError(f"{function!r} gave {len(answers)} answers for {len(portion)} items")
+            return answers
+
+        return [answer for answers in self.each(checked, items) for answer in answers]
+
+    def each(self, function: Callable[[Sequence[Item]], Whole], items: Sequence[Item]) -> Iterator[Whole]:
+        """`function` of one portion after the other, in order. Raises as `run`."""
+        start = 0
+        while start < len(items):
+            size = self.size
+            portion = items[start:] if size is None else items[start : start + size]
+            done = self._attempt(function, portion)
+            if done is None:
+                release_memory()  # here, where the frames of the failed attempt are gone
+                continue
+            yield done[0]
+            start += len(portion)
+
+    def _attempt(self, function: Callable[[Sequence[Item]], Whole], portion: Sequence[Item]) -> tuple[Whole] | None:
+        """The answer, in a tuple, or None if the portion does not fit."""
+        try:
+            answer = function(portion)
         except Exception as error:
             if fault_of(error) is not Fault.OUT_OF_MEMORY or len(portion) == 1:
                 raise
@@ -66,10 +76,8 @@ class Portions:
             # The text only: a record that keeps the exception would keep the memory of its frames.
             logger.warning("%d at once do not fit into memory, now %d (%s)", len(portion), self._fits, str(error))
             return None
-        if len(answers) != len(portion):
-            raise TypeError(f"{function!r} gave {len(answers)} answers for {len(portion)} items")
         self._grow(len(portion))
-        return answers
+        return (answer,)
 
     def _shrink(self, count: int) -> None:
         if self._trying:

@@ -10,6 +10,7 @@ from torch import Tensor
 from services.serving.errors import InvalidInputError
 from services.serving.images import Picture, decode, to_ppm
 from services.serving.model import Parameters, Resident, ServedModel
+from services.serving.portions import Portions
 from services.subject import Subject
 from services.vlm.decoding import Decoded, GreedyDecoder
 from services.vlm.prefixes import PrefixCache
@@ -69,7 +70,7 @@ class ExplainModel(ServedModel[ExplainRow, Explanation]):
     ) -> None:
         self.version, self.facts, self.resident = version, facts, resident
         self._subject, self._prefixes, self._writer = subject, prefixes, writer
-        self._images_per_pass = images_per_pass
+        self._portions = Portions(images_per_pass)
 
     def bucket(self, row: ExplainRow, parameters: Parameters) -> Hashable:
         images = len(row.images)
@@ -96,14 +97,15 @@ class ExplainModel(ServedModel[ExplainRow, Explanation]):
 
     def _features(self, pictures: Sequence[Picture], steering: Interventions | None) -> Tensor:
         """Image features for the language model, [images, tokens, d_lm], steered on the way."""
-        parts = []
-        for start in range(0, len(pictures), self._images_per_pass):
-            part = slice(start, start + self._images_per_pass)
-            h = self._prefixes.streams(pictures[part])
+
+        def features_of(part: Sequence[int]) -> Tensor:
+            images = slice(part[0], part[-1] + 1)
+            h = self._prefixes.streams(pictures[images])
             if steering is not None:
-                steering.apply(h, part)
-            parts.append(self._subject.resume(h))
-        features = torch.cat(parts)
+                steering.apply(h, images)
+            return self._subject.resume(h)
+
+        features = torch.cat(list(self._portions.each(features_of, range(len(pictures)))))
         if steering is not None and not features.isfinite().all():
             raise InvalidInputError("ALPHA drives the encoder out of its numeric range; use a smaller one")
         return features

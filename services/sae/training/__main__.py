@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     except TrainingError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is not installed; training needs: pip install 'steerscope[sae]'")
+        return _fail(f"{error.name} is not installed; training needs: pip install 'steerscope[sae-training]'")
     try:
         train(settings, stopping)
     except (TrainingError, ImageSetError) as error:
