@@ -20,7 +20,7 @@ from orchestrator.demo.anchors import SHUFFLED, TRUTH, anchor_texts, choose_feat
 from orchestrator.local.images import SETS
 from orchestrator.local.stack import Stack
 from orchestrator.local.supervisor import Supervisor, interrupt_on_signals
-from orchestrator.pipeline.defaults import SCORES, JobDefaults
+from orchestrator.pipeline.defaults import SCORES, JobDefaults, ValidationSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import DONE, Job, JobSpec
 from protos.v1.results_pb2 import FeatureResult
@@ -85,7 +85,8 @@ def _count(features: str) -> int | None:
 def _work(
     client: JobsClient, stack: Stack, judge: Judge, clock: _Clock, count: int | None, seed: int
 ) -> tuple[Job, list[FeatureResult]]:
-    chosen = choose_features(judge, count, seed)
+    validation = ValidationSettings.resolve(stack.profile.section("validation"))
+    chosen = choose_features(judge, count, seed, validation.features)
     _first_explanation(client, chosen[0], clock)
     for name in SETS:
         build_index(client, name, stack.images / name, None, None)

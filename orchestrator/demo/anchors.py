@@ -1,6 +1,6 @@
 """Which features a demo explains, and the two anchor rows that show what its scores can reach at best and at worst."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -10,9 +10,12 @@ from protos.v1.jobs_pb2 import GivenTexts
 TRUTH, SHUFFLED = "truth", "shuffled"
 
 
-def choose_features(judge: Judge, count: int | None, seed: int) -> list[int]:
-    """`count` interpretable features drawn by `seed` (all for None or too large a count), ascending."""
-    known = sorted(judge.interpretable())
+def choose_features(judge: Judge, count: int | None, seed: int, without: Collection[int] = ()) -> list[int]:
+    """`count` interpretable features drawn by `seed` (all for None or too large a count), ascending.
+
+    `without` those on which α was chosen: a table must not show what was tuned on.
+    """
+    known = sorted(set(judge.interpretable()) - set(without))
     if count is None or count >= len(known):
         return known
     picks = np.random.default_rng(seed).choice(len(known), size=count, replace=False)

@@ -12,8 +12,10 @@ from orchestrator.cli.results import results_table
 from orchestrator.local.stack import Addresses
 from tests.unit.analysis.examples import feature_result
 
-COMMANDS = ("up", "images", "index", "submit", "watch", "results", "explain", "cancel", "status", "scale", "report")
-COMMANDS += ("tune", "doctor", "demo")
+COMMANDS = (
+    *("up", "images", "index", "submit", "watch", "results", "explain"),
+    *("cancel", "status", "scale", "report", "tune", "doctor", "demo"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -24,6 +24,12 @@ def test_nothing_stays_in_its_place(count, seed):
     assert all(place != other for place, other in enumerate(order))
 
 
+def test_validation_features_are_not_shown():
+    kept = choose_features(NumberJudge(), None, seed=1, without=(100, 104, 7))
+    assert kept == [101, 102, 103, 105, 106, 107, 108, 109]
+    assert set(choose_features(NumberJudge(), 4, seed=1, without=kept[4:])) <= {100, 104, *kept[:4]}
+
+
 def test_the_sample_is_drawn_by_the_seed_from_the_interpretable():
     drawn = choose_features(NumberJudge(), 4, seed=1)
     assert drawn == choose_features(NumberJudge(), 4, seed=1)

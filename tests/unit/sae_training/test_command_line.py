@@ -75,4 +75,5 @@ def test_a_missing_library_is_told_with_its_remedy(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "services.sae.training.run", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
     assert command.main(NEEDED) == command.EXIT_FAULT
-    assert capsys.readouterr().err == "error: torch is not installed; training needs: pip install 'steerscope[sae-training]'\n"
+    told = "error: torch is not installed; training needs: pip install 'steerscope[sae-training]'\n"
+    assert capsys.readouterr().err == told
