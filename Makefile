@@ -15,10 +15,10 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench protos lock zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-gpu e2e protos lock zoo screenshot clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: $(VENV)/.ready ## make the Python environment (done by the others when needed)
 
@@ -51,6 +51,12 @@ format: env ## put the code in the house's format
 
 bench: env ## ratios measured side by side, printed as a table
 	$(BIN)/python -m tests.bench
+
+bench-gpu: env ## models of the published sizes on this machine's GPU, written to docs/gpu-bench.md
+	$(BIN)/python -m tests.bench.gpu
+
+e2e: env ## the containers: build, up, a job, scaling under load, kills (needs Docker; skips with a reason)
+	$(BIN)/python -m pytest -s -rs tests/e2e
 
 protos: env ## generate the protobuf code again
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \

@@ -5,9 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import httpx
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,  # of the client that this version of the hub's library speaks through
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from services.sae.autoencoder import CheckpointError
 from services.serving.provenance import digest_files
@@ -37,7 +42,7 @@ class Place:
             return folder / name
         try:
             return Path(hf_hub_download(self.source.location, name, revision=self.source.revision))
-        except OSError as error:
+        except (OSError, HTTPError) as error:
             raise CheckpointError(f"{self.source}: {name} cannot be downloaded: {error}") from error
 
 
@@ -89,7 +94,7 @@ def _on_hub(source: Source) -> Iterable[str]:
         return HfApi().list_repo_files(source.location, revision=source.revision)
     except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError, HFValidationError) as error:
         raise CheckpointError(f"{source}: no such folder here and no such repository on the hub: {error}") from error
-    except (OSError, httpx.HTTPError) as error:  # no way to the hub: what was downloaded before may do
+    except (OSError, HTTPError) as error:  # no way to the hub: what was downloaded before may do
         return _cached(source, error)
 
 
