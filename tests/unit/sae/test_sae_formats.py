@@ -1,6 +1,5 @@
 """SAE files as the libraries themselves write them: the same codes and reconstructions as the libraries compute."""
 
-import importlib
 import json
 import shutil
 from pathlib import Path
@@ -14,12 +13,13 @@ from services.sae.checkpoint import CheckpointError, load_checkpoint
 from services.sae.codes import SparseEncoder
 from services.sae.formats.registry import SaeFormat, format_names, register
 from services.sae.formats.saelens import layer_of_hook
+from tests.dictionary_learning import dictionary_learning
 from tests.unit.sae.test_sae_reading import to_dense
 
 FIXTURES = Path(__file__).parent / "fixtures"
 WIDTH, SIZE, KEPT = 16, 24, 4
 LIBRARY = {
-    module: importlib.import_module(f"dictionary_learning.{module}")
+    module: dictionary_learning(module)
     for module in ("dictionary", "trainers.top_k", "trainers.batch_top_k", "trainers.matryoshka_batch_top_k")
 }
 CLASSES = {

@@ -1,6 +1,5 @@
 """What is written is what others read: this service's loader and the dictionary_learning package."""
 
-import importlib
 import json
 
 import torch
@@ -9,6 +8,7 @@ import services  # noqa: F401  makes torchvision importable for what follows
 from services.sae.checkpoint import load_checkpoint
 from services.sae.training.model import TopKSae
 from services.sae.training.writing import replacing, write_sae
+from tests.dictionary_learning import dictionary_learning
 from tests.unit.sae_training.test_model import FEATURES, KEPT, WIDTH, an_sae, rows
 
 TABLE = {"layer": 7, "lm_name": "a/model", "submodule_name": "blocks.7", "mean_residual_norm": 12.5}
@@ -35,7 +35,7 @@ def test_the_service_loads_it(tmp_path):
 
 def test_dictionary_learning_loads_it_and_gives_the_same_codes(tmp_path):
     sae, z = written(tmp_path), rows()
-    package = importlib.import_module("dictionary_learning.trainers.top_k")
+    package = dictionary_learning("trainers.top_k")
     other = package.AutoEncoderTopK.from_pretrained(tmp_path / "ae.pt")
     restored, codes = other(z, output_features=True)
     torch.testing.assert_close(codes, sae.codes(z)[0])

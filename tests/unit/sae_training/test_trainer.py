@@ -1,7 +1,5 @@
 """The trainer against dictionary_learning's, and what must hold of every step."""
 
-import importlib
-
 import pytest
 import torch
 from torch.nn import functional
@@ -10,6 +8,7 @@ import services  # noqa: F401  makes torchvision importable for what follows
 from services.sae.training.model import TopKSae
 from services.sae.training.recipe import Recipe
 from services.sae.training.trainer import Trainer
+from tests.dictionary_learning import dictionary_learning
 
 WIDTH, FEATURES, KEPT, BATCH, STEPS = 32, 96, 6, 256, 120
 RECIPE = Recipe(lr=2e-3, warmup=10, decay=0.25, dead_after=6 * BATCH)
@@ -18,7 +17,7 @@ RECIPE = Recipe(lr=2e-3, warmup=10, decay=0.25, dead_after=6 * BATCH)
 @pytest.fixture(scope="module")
 def reference():
     """dictionary_learning's TopKTrainer, untouched."""
-    return importlib.import_module("dictionary_learning.trainers.top_k")
+    return dictionary_learning("trainers.top_k")
 
 
 @pytest.fixture(scope="module")
