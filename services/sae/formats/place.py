@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]
     GatedRepoError,
     HFValidationError,
-    HTTPError,  # of the client that this version of the hub's library speaks through
+    HTTPError,  # of the client that this version of the library speaks through
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
