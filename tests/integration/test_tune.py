@@ -17,8 +17,8 @@ from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import CANCELLED, JobSpec, SubmitRequest
 
 pytestmark = pytest.mark.integration
-ASKED = ("--alphas", "0.25,2", "--features", "4", "--seed", "5", "--profile", "plain.toml")
-ASKED += ("--write", "microworld-tuned.toml")
+GRID = ("--alphas", "0.25,2", "--features", "4", "--seed", "5")
+ASKED = (*GRID, "--profile", "plain.toml", "--write", "microworld-tuned.toml")
 UNTUNED = 'extends = "microworld"\n[validation]\nfeatures = []\n'
 
 
@@ -115,9 +115,8 @@ def test_a_finished_job_is_analysed_again_by_the_judge(stack, tuned, folder):
 
 
 def test_pooled_auroc_is_that_of_the_report(stack, folder):
-    asked = ("--variant", "steering", "--alphas", "1,2", "--features", "3", "--criterion", "auroc", "--out", "auroc")
-    asked += ("--profile", "plain.toml")
-    done = steerscope(stack, folder, *asked, "--no-write")
+    asked = ("--variant", "steering", "--alphas", "1,2", "--features", "3", "--criterion", "auroc")
+    done = steerscope(stack, folder, *asked, "--profile", "plain.toml", "--out", "auroc", "--no-write")
     assert done.returncode == 0, done.stderr
     found = json.loads((folder / "auroc" / "picks.json").read_text())
     results = list(stack.client.results(found["job"]))

@@ -1,0 +1,52 @@
+"""The compose files as documents; `make e2e` runs them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestrator.local.stack import DEFAULT_PORTS, SERVICES
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+GPU = yaml.safe_load((ROOT / "deploy/compose.gpu.yaml").read_text())
+IGNORED = (ROOT / ".gitignore").read_text().split()
+
+
+@pytest.mark.parametrize("name", list(COMPOSE["services"]))
+def test_every_container_is_locked_up(name):
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service and "docker.sock" not in str(service)
+    assert ("ports" in service) == (name == "api"), "only the Jobs API is published"
+
+
+def test_the_api_is_published_on_loopback_unless_told_otherwise():
+    assert COMPOSE["services"]["api"]["ports"] == ["${API_BIND:-127.0.0.1}:${API_PORT:-8000}:8000"]
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_are_where_the_orchestrator_looks_for_them(name):
+    service, port = COMPOSE["services"][name], DEFAULT_PORTS[name]
+    assert COMPOSE["services"]["worker"]["environment"][f"STEERSCOPE_{name.upper()}"] == f"dns:///{name}:{port}"
+    assert service["healthcheck"]["test"][-1] == f"127.0.0.1:{port}"
+    assert service["build"]["args"]["SERVICE"] == name
+    assert service["environment"][f"STEERSCOPE_{name.upper()}_HOST"] == "0.0.0.0"
+    assert float(service["environment"][f"STEERSCOPE_{name.upper()}_MAX_CONNECTION_AGE_SECONDS"]) <= 5
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_real_models_get_a_card_the_token_and_the_cache(name):
+    service = GPU["services"][name]
+    (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"] and device["device_ids"][0].startswith(f"${{{name.upper()}_GPU:-")
+    assert service["secrets"] == ["hf_token"] and service["environment"]["HF_TOKEN_PATH"] == "/run/secrets/hf_token"
+    assert service["volumes"] == ["models:/cache"]
+    assert service["build"]["args"]["TORCH_INDEX"] == "", "the CUDA build"
+
+
+def test_secrets_stay_out_of_git():
+    assert {".hf-token", ".env"} <= set(IGNORED)
