@@ -29,6 +29,12 @@ def submit(
     protocol: Annotated[
         str | None, typer.Option(help="clean, or released: the choices of the paper's released code.")
     ] = None,
+    explain_set: Annotated[
+        str | None, typer.Option(help="Index of the images shown, by name or id [default: explain].")
+    ] = None,
+    test_set: Annotated[
+        str | None, typer.Option(help="Index of the images scored on, by name or id [default: test].")
+    ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Top images shown and scored on.")] = None,
     images: Annotated[int | None, typer.Option(min=0, help="Images generated per explanation.")] = None,
     texts: Annotated[
@@ -49,6 +55,8 @@ def submit(
         top_k=top_k,
         generated_images=images,
         protocol=protocol,
+        explain_set=explain_set,
+        test_set=test_set,
     )
     FeatureChoice(features, sample, everything, seed).write(spec)
     if seed is not None:
