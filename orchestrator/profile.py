@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from services.serving.profile import ProfileError
+from services.serving.profile import ProfileError, merged
 
 
 class ProfileSection(BaseSettings):
@@ -21,17 +21,8 @@ class ProfileSection(BaseSettings):
         """Settings from the section and the environment. Raises ProfileError, which names the key."""
         environment = EnvSettingsSource(cls, env_nested_delimiter="__")()
         try:
-            return cls(**_merged(section, environment))
+            return cls(**merged(section, environment))
         except ValidationError as error:
             prefix = str(cls.model_config.get("env_prefix", ""))
             lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
             raise ProfileError(f"profile settings ({prefix}* in the environment): {'; '.join(lines)}") from error
-
-
-def _merged(section: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """The section with the environment's values over it, tables key by key."""
-    merged = dict(section)
-    for key, value in environment.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged

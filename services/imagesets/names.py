@@ -1,5 +1,6 @@
 """Names of very many images in little memory."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import overload
@@ -10,8 +11,8 @@ import numpy as np
 class _Names(Sequence[str]):
     """A sequence whose slices are tuples; subclasses say how many there are and what each is."""
 
-    def _name(self, i: int) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _name(self, i: int) -> str: ...
 
     @overload
     def __getitem__(self, i: int) -> str: ...

@@ -78,16 +78,16 @@ def _load(name_or_path: str, extended_by: tuple[str, ...]) -> Profile:
     found = str(Path(name_or_path).parent / base) if _is_path(name_or_path) and _is_path(base) else base
     if found in chain:
         raise ProfileError(f"profile {name_or_path!r}: extends goes round in a circle: {' → '.join((*chain, found))}")
-    return Profile(name, _over(_load(found, chain).sections, content))
+    return Profile(name, merged(_load(found, chain).sections, content))
 
 
-def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the values of `own` over it, tables key by key."""
-    merged = dict(base)
+    result = dict(base)
     for key, value in own.items():
-        old = merged.get(key)
-        merged[key] = _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
 
 
 def resolve_path(location: str) -> str:
