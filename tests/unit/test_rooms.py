@@ -12,7 +12,7 @@ SERVICES = ("vlm", "sae", "generator", "segmenter", "clip")
 
 # room inside the orchestrator → what it must not import
 FORBIDDEN = {
-    "containers": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
+    "containers": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "remote"),
     "jobs": ("pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
     "queue": ("pipeline", "index", "store", "analysis", "worker", "api", "local", "cli", "client", "remote"),
     "store": ("jobs", "pipeline", "index", "analysis", "worker", "api", "local", "cli", "client", "remote"),
