@@ -108,7 +108,8 @@ def running(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_killed_worker_loses_and_doubles_nothing(farm: Farm):
     count = 40
-    job = farm.submit(count, seconds=0.1, final="merge")
+    slow = dict.fromkeys(("0", "1"), "slow at first")  # still running whenever the kill comes
+    job = farm.submit(count, seconds=0.1, moods=slow, final="merge")
     _, token = EventLog(farm.database).snapshot(job)
     worker = farm.start_worker()
     farm.until(lambda: farm.reader.job(job).counts[ItemState.DONE] >= 8)
