@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from orchestrator.analysis.bootstrap import percentile_interval, resamples
 from orchestrator.pipeline.scores import auroc
 
 MEAN_SCORES = ("iou", "clip", "synthetic_activation", "oracle_iou")
 AUROC_OF = {"auroc": "learned_activations", "oracle_auroc": "oracle_activations"}
-_RESAMPLES = 1000
 FloatArray = npt.NDArray[np.floating]
 References = Mapping[int, FloatArray]
 
@@ -48,9 +48,7 @@ def bootstrap_interval(values: FloatArray, seed: int = 0) -> tuple[float, float]
     """95 % percentile bootstrap interval of the mean (1000 resamples); NaNs for no values."""
     if values.size == 0:
         return np.nan, np.nan
-    picks = np.random.default_rng(seed).integers(values.size, size=(_RESAMPLES, values.size))
-    low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(values[resamples(values.size, seed)].mean(axis=1))
 
 
 def pooled_auroc(part: pd.DataFrame, activations: str, references: References) -> float | None:

@@ -7,9 +7,10 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.analysis.bootstrap import percentile_interval, resamples
+
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
-_RESAMPLES = 1000
 
 
 class Measure(Protocol):
@@ -93,8 +94,9 @@ def value(measure: Measure) -> float:
 
 
 def interval(measure: Measure, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap over features, resampled as `analysis.table.bootstrap_interval` does; NaNs for none."""
-    return _percentiles(measure.at(_picks(measure, seed))) if len(measure.features) else (np.nan, np.nan)
+    """95 % percentile bootstrap over features; NaNs for none."""
+    size = len(measure.features)
+    return percentile_interval(measure.at(resamples(size, seed))) if size else (np.nan, np.nan)
 
 
 def difference(first: Measure, second: Measure, seed: int = 0) -> tuple[float, float]:
@@ -103,15 +105,5 @@ def difference(first: Measure, second: Measure, seed: int = 0) -> tuple[float, f
     if not shared.size:
         return np.nan, np.nan
     first, second = first.of(shared), second.of(shared)
-    picks = _picks(first, seed)
-    return _percentiles(first.at(picks) - second.at(picks))
-
-
-def _picks(measure: Measure, seed: int) -> IntArray:
-    size = len(measure.features)
-    return np.random.default_rng(seed).integers(size, size=(_RESAMPLES, size))
-
-
-def _percentiles(figures: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(figures, [2.5, 97.5])
-    return float(low), float(high)
+    picks = resamples(shared.size, seed)
+    return percentile_interval(first.at(picks) - second.at(picks))

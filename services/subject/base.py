@@ -57,9 +57,9 @@ class Subject(ABC):
         return int(config.vision_config.num_hidden_layers) - 1
 
     @classmethod
-    @abstractmethod
     def tower_of(cls, vlm: Any) -> Any:
         """The vision model inside a VLM."""
+        return vlm.model.vision_tower
 
     @abstractmethod
     def finish(self, h: Tensor) -> Tensor:

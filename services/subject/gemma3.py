@@ -20,10 +20,6 @@ class Gemma3Subject(Subject):
         del image_processor
         return {"do_pan_and_scan": False}
 
-    @classmethod
-    def tower_of(cls, vlm: Any) -> Any:
-        return vlm.model.vision_tower
-
     def finish(self, h: Tensor) -> Tensor:
         features: Tensor = self.vlm.model.multi_modal_projector(self.tower.post_layernorm(h))
         return features

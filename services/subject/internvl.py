@@ -24,10 +24,6 @@ class InternVLSubject(Subject):
     def last_block(cls, config: Any) -> int:
         return selected_block(config)
 
-    @classmethod
-    def tower_of(cls, vlm: Any) -> Any:
-        return vlm.model.vision_tower
-
     def finish(self, h: Tensor) -> Tensor:
         model = self.vlm.model
         if model.config.vision_feature_layer == -1:  # the tower's output; other layers are read as they are

@@ -38,10 +38,6 @@ class LlavaSubject(Subject):
     def last_block(cls, config: Any) -> int:
         return selected_block(config)
 
-    @classmethod
-    def tower_of(cls, vlm: Any) -> Any:
-        return vlm.model.vision_tower
-
     def finish(self, h: Tensor) -> Tensor:
         whole = self.vlm.config.vision_feature_select_strategy == "full"
         features: Tensor = self.vlm.model.multi_modal_projector(h if whole else self.patches_of(h))
