@@ -36,5 +36,6 @@ def limit_memory(name: str, gibibytes: float) -> None:
     device = resolve_device(name)
     if device.type != "cuda":
         return
-    total = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes * _GIB / total), device)
+    index = torch.cuda.current_device() if device.index is None else device.index  # torch takes no plain "cuda" here
+    total = torch.cuda.get_device_properties(index).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes * _GIB / total), index)

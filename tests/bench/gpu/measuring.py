@@ -10,7 +10,8 @@ from tests.bench.gpu.sizes import Sizes
 from tests.bench.gpu.work import WORK, Plan, Rate
 from tests.services import START_SECONDS, ServiceProcess
 
-_PEAKS = ("steerscope_device_memory_peak_bytes", "steerscope_device_memory_reserved_bytes")
+HELD = "steerscope_device_memory_allocated_bytes"
+_PEAK, _RESERVED = "steerscope_device_memory_peak_bytes", "steerscope_device_memory_reserved_bytes"
 _HOST = "steerscope_host_memory_peak_bytes"
 
 
@@ -41,19 +42,14 @@ def measure(service: str, profile: Path, sizes: Sizes, plan: Plan, logs: Path) -
         ready = time.monotonic() - started
         with ServiceClient(process.target) as client:
             rates = tuple(WORK[service](client, sizes, plan))
-        peak, reserved, host = _memory(process.metrics_port)
+        peak, reserved, host = (device_bytes(process.metrics_port, name) for name in (_PEAK, _RESERVED, _HOST))
     finally:
         process.stop()
     return Measured(service, ready, peak, reserved, host, rates)
 
 
-def _memory(port: int) -> tuple[float, float, float]:
+def device_bytes(port: int, name: str) -> float:
+    """The memory metric `name` of the service whose metrics are on `port`, over all its devices."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
         lines = reply.read().decode().splitlines()
-    peak, reserved = (_sum(lines, name) for name in _PEAKS)
-    return peak, reserved, _sum(lines, _HOST)
-
-
-def _sum(lines: list[str], name: str) -> float:
-    """All samples of a metric: one per device."""
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tests.bench.gpu.fitting import Fit
 from tests.bench.gpu.machine import Machine
 from tests.bench.gpu.measuring import Measured
 from tests.bench.gpu.work import NEW_TOKENS
@@ -18,7 +19,7 @@ that an index sends fewer maps.
 NOT_YET = "**Not yet run on a GPU:** no figures. `make bench-gpu` on a machine with one fills this page."
 
 
-def page(machine: Machine, measured: Mapping[str, Measured], date: str, tiny: bool) -> str:
+def page(machine: Machine, measured: Mapping[str, Measured], date: str, tiny: bool, fit: Fit | None = None) -> str:
     """The page; without an accelerator, or of the tiny models, it says so first."""
     head = _HEAD.format(tokens=NEW_TOKENS)
     if tiny:
@@ -27,7 +28,7 @@ def page(machine: Machine, measured: Mapping[str, Measured], date: str, tiny: bo
         head += "\n**Measured on a CPU, not on a GPU.**\n"
     place = machine.accelerator or f"no accelerator ({machine.processor})"
     lines = [head, f"{date} · {place} · {machine.versions} · OMP_NUM_THREADS=1 per service", "", *_starts(measured), ""]
-    return "\n".join([*lines, *_rates(measured)]) + "\n"
+    return "\n".join([*lines, *_rates(measured), *(_fitting(fit) if fit else [])]) + "\n"
 
 
 def empty_page() -> str:
@@ -52,6 +53,19 @@ def _rates(measured: Mapping[str, Measured]) -> list[str]:
         for rate in one.rates
     ]
     return ["| service | work | how | rate |", "|---|---|---|---|", *rows]
+
+
+def _fitting(fit: Fit) -> list[str]:
+    sizes = ", ".join(map(str, fit.portions)) or "no smaller ones"
+    return [
+        "",
+        f"**Too little memory.** The vlm with `max_device_memory_gib = {fit.limit_gib:g}` and {fit.rows} rows of 5 "
+        f"images each: what did not fit was halved ({fit.rows} → {sizes}), and all rows were answered in "
+        f"{fit.first_seconds:.1f} s, the next {fit.rows} in {fit.again_seconds:.1f} s. **Idle** for "
+        f"`idle_unload_seconds`, its tensors on the card fell from {_gib(fit.awake_bytes)} to "
+        f"{fit.idle_bytes / 2**30:.2f} GiB; the next explanation, with the weights' way back, took "
+        f"{fit.wake_seconds:.1f} s.",
+    ]
 
 
 def _gib(size: float) -> str:

@@ -25,6 +25,7 @@ PROMPT = (
 )
 TEXT = "a red bird on a branch"
 _fresh = itertools.count(step=1000)
+_rng = np.random.default_rng(0)
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,33 @@ def timed(count: int, repeat: int, run: Callable[[], object]) -> float:
     return count * repeat / (time.perf_counter() - started)
 
 
+def informed_rows(sizes: Sizes, side: int, count: int, images: int = 5) -> list[vlm.ExplainRow]:
+    """Rows as Steering-informed Top-k asks them: `images` new images each, steered along a random direction."""
+    return [_steered(sizes, pictures(images, side, next(_fresh))) for _ in range(count)]
+
+
+def ask_explain(client: ServiceClient, rows: list[vlm.ExplainRow]) -> list[vlm.Explanation]:
+    """The service's answers."""
+    return client.infer(vlm.EXPLAIN, rows, timeout=TIMEOUT, parameters={"max_new_tokens": NEW_TOKENS})
+
+
+def _steered(sizes: Sizes, images: list[bytes]) -> vlm.ExplainRow:
+    direction = np.asarray(_rng.normal(size=sizes.gemma_vision["hidden_size"]), np.float32)
+    return vlm.ExplainRow(PROMPT, tuple(images), direction / np.linalg.norm(direction), 1.0, "addition")
+
+
 def explaining(client: ServiceClient, sizes: Sizes, plan: Plan) -> Iterator[Rate]:
     """Steering on the blank image at several batch sizes, then five images at once."""
-    rng, width = np.random.default_rng(0), sizes.gemma_vision["hidden_size"]
     blank = pictures(1, plan.side, next(_fresh))
 
-    def ask(rows: list[vlm.ExplainRow]) -> object:
-        return client.infer(vlm.EXPLAIN, rows, timeout=TIMEOUT, parameters={"max_new_tokens": NEW_TOKENS})
-
-    def steered(images: list[bytes]) -> vlm.ExplainRow:
-        direction = np.asarray(rng.normal(size=width), np.float32)
-        return vlm.ExplainRow(PROMPT, tuple(images), direction / np.linalg.norm(direction), 1.0, "addition")
+    def steer(batch: int) -> object:
+        return ask_explain(client, [_steered(sizes, blank) for _ in range(batch)])
 
     for batch in plan.batches:
-        rate = timed(batch, plan.repeat, lambda batch=batch: ask([steered(blank) for _ in range(batch)]))  # type: ignore[misc]
+        rate = timed(batch, plan.repeat, lambda batch=batch: steer(batch))  # type: ignore[misc]
         yield Rate("steering", f"one image, {batch} a batch, {NEW_TOKENS} tokens", "explanations", rate)
     batch = min(8, max(plan.batches))
-    rate = timed(batch, plan.repeat, lambda: ask([steered(pictures(5, plan.side, next(_fresh))) for _ in range(batch)]))
+    rate = timed(batch, plan.repeat, lambda: ask_explain(client, informed_rows(sizes, plan.side, batch)))
     yield Rate("steering-informed top-k", f"5 new images, {batch} a batch, {NEW_TOKENS} tokens", "explanations", rate)
 
 

@@ -144,8 +144,10 @@ def test_the_bound_on_device_memory_reaches_torch_as_a_fraction(monkeypatch, gib
         torch.cuda, "get_device_properties", lambda device: types.SimpleNamespace(total_memory=80 * 2**30)
     )
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *arguments: set_to.append(arguments))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     limit_memory("cuda:1", gibibytes)
-    assert set_to == [(fraction, torch.device("cuda:1"))]
+    limit_memory("cuda", gibibytes)  # as `auto` gives it: torch wants a number
+    assert set_to == [(fraction, 1), (fraction, 0)]
 
 
 def test_a_cpu_has_no_such_bound(monkeypatch):
