@@ -80,7 +80,7 @@ class Worker(Process):
 
     def abandon(self) -> None:
         """The end of a drain: what does not stop is given back, as `Worker.abandon` does."""
-        for held in self.keeper.running():
+        for held in sorted(self.keeper.running(), key=lambda held: held.claim.fence):  # a set has no order
             self.store.release(held.claim, 0, "the worker ended", waited=False)
 
     def _forget(self) -> None:

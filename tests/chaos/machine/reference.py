@@ -218,9 +218,8 @@ class Reference:
 
     @staticmethod
     def _first(zset: dict[Member, float], until: float, limit: int) -> list[Member]:
-        return [member for score, member in sorted((score, member) for member, score in zset.items()) if score <= until][
-            :limit
-        ]
+        ordered = sorted((score, member) for member, score in zset.items())
+        return [member for score, member in ordered if score <= until][:limit]
 
     def _let_go(self, job: str, item: str) -> Item:
         found = self.jobs[job].items[item]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
-import fakeredis
 import redis
 
 from orchestrator.jobs.database import Argument, Database
 from orchestrator.settings import OrchestratorSettings
 from tests.chaos.machine.clock import START, Clock
+from tests.chaos.machine.memory import MemoryRedis
 from tests.chaos.machine.reference import Reference
 
 PREFIX = "sim:"
@@ -36,7 +40,7 @@ class Simulation:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.client = fakeredis.FakeStrictRedis(server=fakeredis.FakeServer(version=(7,)))
+        self.client = MemoryRedis(self.clock)
         with mock.patch.object(redis.Redis, "from_url", lambda url, **options: self.client):
             self.database = Database(SETTINGS.redis_url, PREFIX, retry_seconds=60)
         self.reset()
@@ -46,6 +50,16 @@ class Simulation:
         self.clock.microseconds = START
         self._empty()
         self.mismatch = ""
+        self._ids = count(1)
+
+    @contextmanager
+    def in_charge(self) -> Iterator[None]:
+        """Inside the block nothing is left to chance: retries pause a millisecond of this clock, and ids are counted
+        from each `reset`."""
+        pause = SimpleNamespace(sleep=lambda seconds: self.clock.advance(0.001))
+        ids = SimpleNamespace(uuid4=lambda: UUID(int=next(self._ids) << 80))
+        with mock.patch("tenacity.nap.time", pause), mock.patch("orchestrator.jobs.store.uuid", ids):
+            yield
 
     def _empty(self) -> None:
         self.client.flushall()
@@ -93,10 +107,10 @@ class _Script:
 def carry_out(database: Database, name: str, arguments: tuple[Argument, ...]) -> Any:
     """One call of a journal, on any database."""
     if name == PUSH:
-        database._redis.rpush(database.keys.queue, *arguments)
+        database._redis.execute_command("RPUSH", database.keys.queue, *arguments)
         return None
     if name == POP:
-        return database._redis.lpop(database.keys.queue)
+        return database._redis.execute_command("LPOP", database.keys.queue)
     return database._scripts[name](keys=[PREFIX], args=arguments)
 
 

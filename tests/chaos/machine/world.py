@@ -8,10 +8,9 @@ import redis
 
 from orchestrator.jobs.dispatcher import dispatch
 from orchestrator.jobs.records import RequestConflictError, Tickets
-from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.sweeper import sweep
 from tests.chaos.machine.processes import Died, Process, Worker
-from tests.chaos.machine.simulation import POP, PUSH, Call, Simulation
+from tests.chaos.machine.simulation import POP, PUSH, Simulation
 
 WORKERS = 2
 MESSAGES = ("sent", "lost", "doubled", "refused")
@@ -36,9 +35,12 @@ class World:
             assert known is None or job == known
             assert self.api.store.find_request(request, spec) == job
 
-    def cancel(self, job: str) -> None:
-        with suppress(redis.exceptions.RedisError, Died):
-            self.api.store.cancel(job)
+    def cancel_one(self, number: int) -> bool:
+        jobs = list(self.simulation.reference.jobs)
+        if jobs:
+            with suppress(redis.exceptions.RedisError, Died):
+                self.api.store.cancel(jobs[number % len(jobs)])
+        return bool(jobs)
 
     def dispatch(self, fate: str) -> None:
         """One batch of the outbox; `fate` befalls its first message."""
@@ -56,16 +58,30 @@ class World:
         for _ in range({"sent": 1, "lost": 0, "doubled": 2}[fate]):
             self.simulation.execute(PUSH, (f"{job}/{item}",))
 
-    def take_slowly(self) -> None:
+    def take_slowly(self, number: int) -> bool:
         with suppress(redis.exceptions.RedisError, Died):
             self.tickets.append(self.housekeeper.store.take())
+        return True
 
-    def acknowledge_late(self, number: int) -> None:
+    def acknowledge_late(self, number: int) -> bool:
+        if not self.tickets:
+            return False
         tickets = self.tickets.pop(number % len(self.tickets))
         for job, item in tickets.entries:
             self.publish(job, item)
         with suppress(redis.exceptions.RedisError, Died):
             self.housekeeper.store.ack(tickets)
+        return True
+
+    def lose_a_message(self, number: int) -> bool:
+        return self.simulation.execute(POP, ()) is not None
+
+    def restore_a_message(self, number: int) -> bool:
+        """Celery delivers what nobody acknowledged again; any item, in whatever state."""
+        names = [(job, item) for job, made in self.simulation.reference.jobs.items() for item in made.items]
+        if names:
+            self.publish(*names[number % len(names)])
+        return bool(names)
 
     def deliver(self, number: int) -> bool:
         """The oldest message goes to a worker; whether there was one."""
@@ -85,21 +101,25 @@ class World:
         with suppress(redis.exceptions.RedisError), self._mourn(number):
             self.workers[number].keeper.renew()
 
+    def kill_one(self, number: int) -> bool:
+        self.kill(number % WORKERS)
+        return True
+
     def kill(self, number: int) -> None:
         self.workers[number].die()
         self.workers[number] = Worker(self.simulation)
 
-    def drain(self, number: int) -> None:
-        """SIGTERM: what runs is told to stop, looks once, and is given back if it did not."""
-        worker = self.workers[number]
+    def drain_one(self, number: int) -> bool:
+        """SIGTERM: what runs is told to stop; every other item looks, and the rest is given back."""
+        worker = self.workers[number % WORKERS]
         worker.keeper.drain()
-        with suppress(redis.exceptions.RedisError), self._mourn(number):
-            for task in reversed(range(len(worker.tasks))):
-                if task % 2:
-                    worker.order(task, "look")
+        with suppress(redis.exceptions.RedisError), self._mourn(number % WORKERS):
+            for task in reversed(range(0, len(worker.tasks), 2)):
+                worker.order(task, "look")
             worker.abandon()
-        if self.workers[number] is worker:
-            self.kill(number)
+        if worker in self.workers:
+            self.kill(number % WORKERS)
+        return True
 
     def sweep(self) -> None:
         with suppress(redis.exceptions.RedisError, Died):
@@ -110,16 +130,27 @@ class World:
         if seconds >= 1:  # appendfsync everysec
             self.synced = len(self.simulation.journal)
 
-    def restart_redis(self) -> None:
+    def restart_redis(self, number: int) -> bool:
         """A power cut: what was not synced is gone."""
         self.simulation.fall_back(self.synced)
+        self.simulation.clock.advance(0.5)
         self.restarts += 1
+        return True
 
-    def repeat(self, number: int) -> Call:
-        """A late copy of a call that Redis carried out before: it lay in a socket whose client has tried again."""
-        call = self.simulation.journal[number % len(self.simulation.journal)]
-        self.simulation.execute(call.name, call.arguments)
-        return call
+    def repeat_a_call(self, number: int) -> bool:
+        """A late copy of one that Redis carried out before: it lay in a socket whose client has tried again."""
+        journal = self.simulation.journal
+        if journal:
+            call = journal[-1 - number % len(journal)]
+            self.simulation.execute(call.name, call.arguments)
+        return bool(journal)
+
+    def processes(self) -> list[Process]:
+        return [*self.workers, self.api, self.housekeeper]
+
+    def busy(self) -> list[tuple[int, int]]:
+        """Worker and place of every handler that waits for orders."""
+        return [(place, task) for place, worker in enumerate(self.workers) for task in range(len(worker.tasks))]
 
     def close(self) -> None:
         for worker in self.workers:
@@ -131,26 +162,18 @@ class World:
             self.kill(number)
         self.api.fault = self.housekeeper.fault = ""
         self.tickets.clear()
-        quiet = 0
-        for _ in range(1000):
-            self.advance(5)
-            self.sweep()
-            self.dispatch("sent")
-            moved = False
+        reference = self.simulation.reference
+        for _ in range(30):
             while self.deliver(0):
                 self.order(0, 0, "done")
-                moved = True
-            quiet = 0 if moved else quiet + 1
-            if quiet > 13:  # longer than any lease, pause or ticket
+            if not (reference.outbox or reference.published or reference.leases):
                 return
-        raise AssertionError("it never comes to rest")
+            self.advance(100)  # longer than any lease, pause or ticket
+            self.sweep()
+            self.dispatch("sent")
 
     def _mourn(self, number: int) -> _Mourning:
         return _Mourning(self, number)
-
-    @property
-    def store(self) -> JobStore:
-        return self.api.store
 
 
 class _Mourning:
