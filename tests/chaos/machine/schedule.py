@@ -21,7 +21,7 @@ from tests.chaos.machine.world import MESSAGES, WORKERS, World
 FINAL = "merge"
 STEPS = 40
 MOST_JOBS = 3
-ORDERS = ("done", "stage", "look", "stop", "down", "impossible", "broken")
+ORDERS = ("done", "done", "stage", "look", "stop", "down", "impossible", "broken")
 # What goes wrong, and how; False where there is nothing that could.
 MISHAPS: dict[str, Callable[[World, int], bool]] = {
     "a call breaks": lambda world, number: True,
@@ -56,7 +56,9 @@ class Schedule(RuleBasedStateMachine):
         self.world.submit("r0", b"spec", _names(items), FINAL if final else None)
         self._done("submit")
         if running:
-            self.dispatch_and_deliver(0)
+            self.world.dispatch("sent")
+            while self.world.deliver(0):
+                pass
 
     @rule(number=numbers, items=st.integers(1, 2), final=st.booleans(), other=st.booleans())
     def submit(self, number: int, items: int, final: bool, other: bool) -> None:
@@ -69,32 +71,28 @@ class Schedule(RuleBasedStateMachine):
         self.world.dispatch(fate)
         self._done(f"dispatch, first message {fate}")
 
-    @precondition(lambda self: self.simulation.reference.queue)
     @rule(worker=workers)
     def deliver(self, worker: int) -> None:
         self.world.deliver(worker)
         self._done("deliver")
 
-    @rule(worker=workers)
-    def dispatch_and_deliver(self, worker: int) -> None:
-        self.world.dispatch("sent")
-        while self.world.deliver(worker):
-            pass
-        self._done("dispatch and deliver all")
-
-    @precondition(lambda self: self.world.busy())
     @rule(number=numbers, order=st.sampled_from(ORDERS), fault=st.sampled_from(("", "", "", *FAULTS)))
     def work(self, number: int, order: str, fault: str) -> None:
-        worker, task = self.world.busy()[number % len(self.world.busy())]
-        self.world.workers[worker].fault = fault
-        self.world.order(worker, task, order)
-        self._done(f"handler: {order}")
+        """A handler goes on; with none at work, one begins."""
+        if not self.world.busy():
+            self.world.dispatch("sent")
+            while not self.world.busy() and self.world.deliver(number % WORKERS):
+                pass
+        if self.world.busy():
+            worker, task = self.world.busy()[number % len(self.world.busy())]
+            self.world.workers[worker].fault = fault
+            self.world.order(worker, task, order)
+            self._done(f"handler: {order}")
 
-    @precondition(lambda self: self.world.busy())
-    @rule(number=numbers)
-    def finish(self, number: int) -> None:
-        self.world.order(*self.world.busy()[number % len(self.world.busy())], "done")
-        self._done("handler: done")
+    @rule(number=numbers, orders=st.lists(st.sampled_from(ORDERS), max_size=4))
+    def work_undisturbed(self, number: int, orders: list[str]) -> None:
+        for order in orders:
+            self.work(number, order, "")
 
     @precondition(lambda self: self.world.busy())
     @rule(number=numbers)
