@@ -50,5 +50,5 @@ class Keys:
         return f"{self.job(job)}:events"
 
     def item(self, job: str, item: str) -> str:
-        """hash: state, epoch, attempts, waits, outcome, artifact, reason."""
+        """hash: state, epoch, attempts, waits, outcome, artifact, reason; token and reported stages of its claim."""
         return f"{self.prefix}item:{job}:{item}"

@@ -91,13 +91,19 @@ class ItemRecord:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on an item: good as long as the item's epoch is this one."""
+    """A worker's hold on an item: good as long as the item's epoch and token are these."""
 
     job: str
     item: str
     epoch: int
     attempt: int  # 1 for the first
     waits: int
+    token: str = ""  # tells it from a claim of the same epoch that a restart of Redis forgot
+
+    @property
+    def fence(self) -> str:
+        """What every write of this claim carries."""
+        return f"{self.epoch}.{self.token}"
 
 
 @dataclass(frozen=True)

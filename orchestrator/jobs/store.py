@@ -50,17 +50,18 @@ class JobStore:
     def claim(self, job: str, item: str) -> Claim | str:
         """A hold on the item for `lease_seconds`, or why there is nothing to do for it: it is running, done, failed,
         cancelled, unknown, or final and early."""
-        answer = self.database.run("claim", job, item, self._settings.lease_seconds)
+        token = uuid.uuid4().hex[:12]
+        answer = self.database.run("claim", job, item, self._settings.lease_seconds, token)
         if isinstance(answer, bytes):
             return answer.decode()
         epoch, attempts, waits = answer
-        return Claim(job, item, epoch, attempts + 1, waits)
+        return Claim(job, item, epoch, attempts + 1, waits, token)
 
     def renew(self, claims: Sequence[Claim]) -> list[str]:
         """Extend the leases. Of each claim: `held`, `cancelling` (held, but its job is cancelled) or `fenced`."""
         if not claims:
             return []
-        fences: Iterator[str | int] = chain.from_iterable((claim.job, claim.item, claim.epoch) for claim in claims)
+        fences: Iterator[str] = chain.from_iterable((claim.job, claim.item, claim.fence) for claim in claims)
         return [answer.decode() for answer in self.database.run("renew", self._settings.lease_seconds, *fences)]
 
     def stage(self, claim: Claim, stage: str, seconds: float) -> bool:
@@ -109,7 +110,7 @@ class JobStore:
         return int(self.database.run("ack", tickets.ticket, *members))
 
     def _fenced(self, script: str, claim: Claim, *arguments: str | int | float) -> bool:
-        return bool(self.database.run(script, claim.job, claim.item, claim.epoch, *arguments))
+        return bool(self.database.run(script, claim.job, claim.item, claim.fence, *arguments))
 
     def _batches(self, script: str, *arguments: str | int | float) -> Iterator[int]:
         while (count := int(self.database.run(script, *arguments))) > 0:

@@ -1,5 +1,5 @@
 -- An item is done. A job that is being cancelled takes it too: the work is there.
--- ARGV: job, item, epoch, outcome, artifact, (outcome, count)… → 1, or 0 if fenced
+-- ARGV: job, item, fence, outcome, artifact, (outcome, count)… → 1, or 0 if fenced
 local job, item = ARGV[1], ARGV[2]
 if not holds(job, item, ARGV[3]) then return 0 end
 redis.call('HSET', item_key(job, item), 'outcome', ARGV[4], 'artifact', ARGV[5])

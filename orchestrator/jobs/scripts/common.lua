@@ -39,10 +39,17 @@ local function move(job, item, from, to)
   redis.call('HINCRBY', job_key(job), 'n:' .. to, 1)
 end
 
--- The fence: whether this epoch still holds the item. Every write of a worker asks it first.
-local function holds(job, item, epoch)
-  local held = redis.call('HMGET', item_key(job, item), 'state', 'epoch')
-  return held[1] == 'running' and held[2] == epoch
+-- The fence: whether this claim still holds the item. Every write of a worker asks it first. A fence is the epoch and
+-- the claim's token: a restart of Redis that lost its last second may give the same epoch twice.
+local function holds(job, item, fence)
+  local held = redis.call('HMGET', item_key(job, item), 'state', 'epoch', 'token')
+  return held[1] == 'running' and fence == held[2] .. '.' .. held[3]
+end
+
+-- What is known of a claim goes with it.
+local function let_go(job, item)
+  redis.call('ZREM', LEASES, member_of(job, item))
+  redis.call('HDEL', item_key(job, item), 'token', 'told')
 end
 
 local function finish(job, state)
@@ -67,7 +74,7 @@ end
 
 -- Ends a running item for good: done, failed or cancelled.
 local function end_item(job, item, state, detail)
-  redis.call('ZREM', LEASES, member_of(job, item))
+  let_go(job, item)
   move(job, item, 'running', state)
   event(job, item, state, detail)
   if state == 'failed' and redis.call('HGET', job_key(job), 'final') == item then
@@ -79,7 +86,7 @@ end
 -- Gives a running item back to the queue; in a job that is being cancelled it ends instead.
 local function requeue(job, item, delay, detail)
   if is_cancelled(job) then return end_item(job, item, 'cancelled', detail) end
-  redis.call('ZREM', LEASES, member_of(job, item))
+  let_go(job, item)
   move(job, item, 'running', 'queued')
   redis.call('ZADD', OUTBOX, now() + delay, member_of(job, item))
   event(job, item, 'requeued', detail)

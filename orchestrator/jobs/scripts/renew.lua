@@ -1,4 +1,4 @@
--- Keeps the leases of one process alive. ARGV: lease seconds, (job, item, epoch)… → held, cancelling or fenced of each
+-- Keeps the leases of one process alive. ARGV: lease seconds, (job, item, fence)… → held, cancelling or fenced of each
 local lapse, answers = now() + tonumber(ARGV[1]), {}
 for i = 2, #ARGV, 3 do
   local job, item = ARGV[i], ARGV[i + 1]

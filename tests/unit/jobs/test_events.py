@@ -50,8 +50,8 @@ def test_a_gap_is_told(new_jobs: Callable[..., Jobs]):
     job = jobs.submit(["1"])
     _, token = jobs.events.snapshot(job)
     held = claim(jobs, job, "1")
-    for _ in range(500):
-        jobs.store.stage(held, "explain", 0.1)
+    for seconds in range(500):
+        jobs.store.stage(held, "explain", seconds)
     assert jobs.events.after(job, token) is None
     _, fresh = jobs.events.snapshot(job)
     assert jobs.events.after(job, fresh) == []

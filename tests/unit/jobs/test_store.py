@@ -88,6 +88,39 @@ def test_a_stale_epoch_is_fenced_everywhere(jobs: Jobs):
     assert jobs.reader.job(job).outcomes["steering/ok"] == 1
 
 
+def test_a_claim_that_is_asked_again_is_given_again(jobs: Jobs):
+    """Its answer was lost: without this nobody would hold the item until the lease lapses, and an attempt were gone."""
+    job = jobs.submit(["1"])
+    assert [jobs.database.run("claim", job, "1", 30, "token") for _ in range(2)] == [[1, 0, 0], [1, 0, 0]]
+    assert jobs.store.claim(job, "1") == "running"
+    assert jobs.store.commit(Claim(job, "1", 1, 1, 0, "token"), OK)
+    assert jobs.database.run("claim", job, "1", 30, "token") == b"done"
+
+
+def test_a_stage_that_is_told_again_is_one_event(jobs: Jobs):
+    job = jobs.submit(["1"])
+    held = claim(jobs, job, "1")
+    _, token = jobs.events.snapshot(job)
+    for stage, seconds in (("explain", 1.0), ("explain", 1.0), ("plain", 1.0), ("explain", 1.5)):
+        assert jobs.store.stage(held, stage, seconds)
+    told = [(event.stage, event.seconds) for event in jobs.events.after(job, token) or ()]
+    assert told == [("explain", 1.0), ("plain", 1.0), ("explain", 1.5)]
+
+
+def test_an_epoch_that_a_restart_gives_twice_has_one_holder(jobs: Jobs):
+    """Redis lost its last second, and with it that the item was claimed."""
+    job = jobs.submit(["1"])
+    forgotten = claim(jobs, job, "1")
+    client, keys = jobs.database._redis, jobs.database.keys
+    client.hset(keys.item(job, "1"), mapping={"state": "queued", "epoch": 0})
+    client.hset(keys.job(job), mapping={"n:queued": 1, "n:running": 0})
+    fresh = claim(jobs, job, "1")
+    assert fresh.epoch == forgotten.epoch
+    assert not jobs.store.release(forgotten, 0, "drain", waited=False)
+    assert jobs.store.renew([forgotten, fresh]) == ["fenced", "held"]
+    assert jobs.store.commit(fresh, OK)
+
+
 def test_the_final_item_runs_alone_at_the_end(jobs: Jobs):
     job = jobs.submit(["1", "2"], final="merge")
     assert jobs.reader.job(job).total == 3
