@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_USAGE
     try:
         server.start()
-    except (RuntimeError, RedisError) as error:
+    except (RuntimeError, OSError, RedisError) as error:
         log.error("cannot start: %s", error)
         return EXIT_START
     number = signal.sigwait({signal.SIGTERM, signal.SIGINT})
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", help="a profile's name, or a path to a .toml file (default: microworld)")
     parser.add_argument("--host", dest="api_host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", dest="api_port", type=int, help="gRPC port (default: 8000; 0 takes a free one)")
+    parser.add_argument("--metrics-host", help="address of the metrics (default: 127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="Prometheus port (default: 0, off)")
     return parser
 

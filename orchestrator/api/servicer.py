@@ -15,9 +15,11 @@ from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
 from orchestrator.api.results import results
+from orchestrator.api.status import status
 from orchestrator.api.validation import (
     check_explain,
     check_job_id,
+    check_limit,
     check_list,
     check_results,
     check_submit,
@@ -27,9 +29,11 @@ from orchestrator.api.watch import Watch
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.events import EventLog
 from orchestrator.jobs.model import CancelledItem
+from orchestrator.jobs.overview import Overview
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import JobRecord
 from orchestrator.jobs.store import JobStore
+from orchestrator.remote import Board, ServiceClients
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsServicer
@@ -47,6 +51,7 @@ class Servicer(JobsServicer):
         self._store = JobStore(database, settings)
         self._reader = JobReader(database)
         self._events = EventLog(database)
+        self._board = Board(ServiceClients.targets(settings))
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
         self.draining = threading.Event()
 
@@ -106,8 +111,20 @@ class Servicer(JobsServicer):
         with self._stream(context, drains=False) as check:
             yield from explain(self._backend, request, check)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._board.close()
+
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)
+
+    @unary
+    def Status(self, request: pb.StatusRequest, context: grpc.ServicerContext) -> pb.StatusResponse:
+        check_limit(request.limit)
+        overview = Overview.read(self._reader.database)
+        return status(
+            request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
+        )
 
     @contextmanager
     def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", help="a profile's name, or a path to a .toml file (default: microworld)")
     parser.add_argument("--concurrency", dest="worker_concurrency", type=int, help="items at once (default: 8)")
+    parser.add_argument("--metrics-host", help="address of the metrics (default: 127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="Prometheus port (default: 0, off)")
     return parser
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from redis.exceptions import RedisError
 
+from orchestrator import metrics
 from orchestrator.jobs.model import (
     CancelledItem,
     Handler,
@@ -20,7 +21,6 @@ from orchestrator.jobs.model import (
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
-from orchestrator.queue import metrics
 from orchestrator.worker.keeper import Held, LeaseKeeper
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,10 @@ class Runner:
             raise
         except Exception:
             return self._broken(claim)
-        return "done" if self._store.commit(claim, result) else "fenced"
+        if not self._store.commit(claim, result):
+            return "fenced"
+        metrics.count_outcomes(result.outcomes)
+        return "done"
 
     def _context(self, held: Held, plan: str) -> ItemContext:
         claim = held.claim
