@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from orchestrator.api.backend import PipelineBackend
 from orchestrator.api.server import ApiServer
 from orchestrator.settings import OrchestratorSettings
+from services.serving import tracing
 from services.serving.logs import configure_logging
 from services.serving.profile import ProfileError
 
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = OrchestratorSettings(**changes)
         configure_logging("api", settings.log_format, settings.log_level)
+        tracing.configure("api")
         server = ApiServer(settings, PipelineBackend.connect(settings))
     except (ValidationError, ProfileError) as error:
         sys.stderr.write(f"api: {error}\n")
@@ -42,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     number = signal.sigwait({signal.SIGTERM, signal.SIGINT})
     log.info("%s: draining", signal.Signals(number).name)
     server.drain()
+    tracing.shutdown()
     return 0
 
 

@@ -38,6 +38,7 @@ from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsServicer
 from protos.v1.results_pb2 import FeatureResult
+from services.serving import tracing
 
 _DEFAULT_LIMIT = 100
 
@@ -59,13 +60,10 @@ class Servicer(JobsServicer):
     def Submit(self, request: pb.SubmitRequest, context: grpc.ServicerContext) -> pb.Job:
         check_submit(request)
         stored = stored_request(request)
-        job = self._store.find_request(request.request_id, stored)
-        if job is None:
-            planned = self._backend.plan(request)
-            job = self._store.submit(
-                request.request_id, planned.kind, planned.plan, stored, planned.items, planned.final
-            )
-        return self._job(job, texts=True)
+        with tracing.span("Submit", "server", tracing.parent_of(context.invocation_metadata())) as span:
+            job = self._store.find_request(request.request_id, stored) or self._submit(request, stored)
+            span.set_attribute("job", job)
+            return self._job(job, texts=True)
 
     @unary
     def Get(self, request: pb.GetRequest, context: grpc.ServicerContext) -> pb.Job:
@@ -114,6 +112,18 @@ class Servicer(JobsServicer):
     def close(self) -> None:
         """Close the connections."""
         self._board.close()
+
+    def _submit(self, request: pb.SubmitRequest, stored: bytes) -> str:
+        planned = self._backend.plan(request)
+        return self._store.submit(
+            request.request_id,
+            planned.kind,
+            planned.plan,
+            stored,
+            planned.items,
+            planned.final,
+            tracing.traceparent(),
+        )
 
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)

@@ -67,7 +67,7 @@ class Calls:
             self.check()
             try:
                 self._await_ready(service, client)
-                with observed(service, spec.name):
+                with observed(service, spec.name, len(rows)):
                     return client.infer(
                         spec,
                         rows,
