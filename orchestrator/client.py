@@ -22,10 +22,11 @@ _MAX_MESSAGE_BYTES = 64 << 20
 _TIMEOUT = 60.0
 _SUBMIT_TIMEOUT = 300.0  # the first plan asks the services for everything about their models
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_RETRIED = ("Submit", "Get", "List", "Cancel", "Status")
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
-            "name": [{"service": "steerscope.v1.Jobs", "method": name} for name in ("Submit", "Get", "List", "Cancel")],
+            "name": [{"service": "steerscope.v1.Jobs", "method": name} for name in _RETRIED],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.2s",
@@ -115,6 +116,10 @@ class JobsClient:
             if not before:
                 break
         return jobs
+
+    def status(self, limit: int = 10) -> pb.StatusResponse:
+        """The deployment at this moment, with up to `limit` jobs."""
+        return self._call(lambda: self._stub.Status(pb.StatusRequest(limit=limit), timeout=_TIMEOUT))
 
     def cancel(self, job: str) -> pb.Job:
         """Ask for the job's end; what is done stays."""

@@ -32,6 +32,7 @@ class OrchestratorSettings(BaseSettings):
         default=30, ge=0, description="after SIGTERM: time for running items and calls to finish"
     )
     keep_alive_seconds: float = Field(default=15, gt=0, description="Watch sends at least one message in this time")
+    metrics_host: str = Field(default="127.0.0.1", description="where Prometheus may ask; 0.0.0.0 in containers")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Prometheus; 0 = off")
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

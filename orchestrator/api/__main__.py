@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from orchestrator.api.backend import PipelineBackend
 from orchestrator.api.server import ApiServer
 from orchestrator.settings import OrchestratorSettings
+from services.serving import tracing
 from services.serving.logs import configure_logging
 from services.serving.profile import ProfileError
 
@@ -30,18 +31,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = OrchestratorSettings(**changes)
         configure_logging("api", settings.log_format, settings.log_level)
+        tracing.configure("api")
         server = ApiServer(settings, PipelineBackend.connect(settings))
     except (ValidationError, ProfileError) as error:
         sys.stderr.write(f"api: {error}\n")
         return EXIT_USAGE
     try:
         server.start()
-    except (RuntimeError, RedisError) as error:
+    except (RuntimeError, OSError, RedisError) as error:
         log.error("cannot start: %s", error)
         return EXIT_START
     number = signal.sigwait({signal.SIGTERM, signal.SIGINT})
     log.info("%s: draining", signal.Signals(number).name)
     server.drain()
+    tracing.shutdown()
     return 0
 
 
@@ -56,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", help="a profile's name, or a path to a .toml file (default: microworld)")
     parser.add_argument("--host", dest="api_host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", dest="api_port", type=int, help="gRPC port (default: 8000; 0 takes a free one)")
+    parser.add_argument("--metrics-host", help="address of the metrics (default: 127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="Prometheus port (default: 0, off)")
     return parser
 

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from orchestrator.api.backend import Backend
 from protos.v1.jobs_pb2 import ExplainEvent, ExplainRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.serving import tracing
 
 _SLICE_SECONDS = 0.25
 
@@ -23,7 +24,8 @@ def explain(backend: Backend, request: ExplainRequest, check: Callable[[], None]
 
     def work() -> None:
         try:
-            made.put(backend.explain(request, stop.is_set, made.put))
+            with tracing.span("Explain"):
+                made.put(backend.explain(request, stop.is_set, made.put))
         except Exception as error:  # handed over to the stream, which raises it
             made.put(error)
 

@@ -11,6 +11,8 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from redis.exceptions import RedisError
 
+from orchestrator import metrics
+from orchestrator.api.observed import Observed, observed
 from orchestrator.api.validation import InvalidRequestError
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
@@ -52,10 +54,11 @@ def unary(method: Callable[[Self_, Request, Any], Answer]) -> Callable[[Self_, R
 
     @functools.wraps(method)
     def call(self: Self_, request: Request, context: Any) -> Answer:
-        try:
-            return method(self, request, context)
-        except Exception as error:
-            abort(context, error)
+        with observed(method.__name__) as told:
+            try:
+                return method(self, request, context)
+            except Exception as error:
+                _end(told, context, error)
 
     return call
 
@@ -67,18 +70,20 @@ def streaming(
 
     @functools.wraps(method)
     def call(self: Self_, request: Request, context: Any) -> Iterator[Answer]:
-        try:
-            yield from method(self, request, context)
-        except Exception as error:
-            abort(context, error)
+        name = method.__name__
+        with observed(name) as told, metrics.STREAMS.labels(name).track_inprogress():
+            try:
+                yield from method(self, request, context)
+            except Exception as error:
+                _end(told, context, error)
 
     return call
 
 
-def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+def _end(call: Observed, context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End the call with the status of the error."""
-    code, message = status_of(error)
-    context.abort(code, message)
+    call.code, message = status_of(error)
+    context.abort(call.code, message)
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from wsgiref.simple_server import WSGIServer
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import start_http_server
-from redis.exceptions import RedisError
+from prometheus_client import REGISTRY
 
+from orchestrator import metrics
 from orchestrator.api.backend import Backend
+from orchestrator.api.gauges import DeploymentCollector
 from orchestrator.api.servicer import Servicer
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.dispatcher import dispatcher
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.sweeper import sweeper
-from orchestrator.queue import metrics
 from orchestrator.queue.app import make_app
 from orchestrator.queue.tasks import publisher
 from orchestrator.settings import OrchestratorSettings
@@ -63,18 +63,21 @@ class ApiServer:
             dispatcher(store, publisher(make_app(settings), reader)),
             sweeper(store, settings),
         ]
+        # Impatient: a scrape that waits for Redis tells nothing at all.
+        self._gauges = Database(settings.redis_with_password(), settings.key_prefix, 0)
+        self._collector = DeploymentCollector(self._gauges)
+        self._metrics: WSGIServer | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Serve. Raises RuntimeError if the port is taken, RedisError if Redis does not answer."""
+        """Serve. Raises RuntimeError or OSError if a port is taken, RedisError if Redis does not answer."""
         self._database.read("PING")
         self.port = self._server.add_insecure_port(f"{self._settings.api_host}:{self._settings.api_port}")
         self._server.start()
         for chore in self._chores:
             chore.start()
-        if self._settings.metrics_port:
-            metrics.QUEUE.set_function(self._queue_length)  # told here, too: there may be no worker to tell it
-            start_http_server(self._settings.metrics_port)
+        REGISTRY.register(self._collector)
+        self._metrics = metrics.serve(self._settings.metrics_host, self._settings.metrics_port)
         for service in ("", SERVICE):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving on %s:%d", self._settings.api_host, self.port)
@@ -87,10 +90,8 @@ class ApiServer:
         self._server.stop(self._settings.drain_seconds).wait()
         for chore in self._chores:
             chore.stop()
+        self._servicer.close()
+        metrics.close(self._metrics)
+        REGISTRY.unregister(self._collector)
+        self._gauges.close()
         self._database.close()
-
-    def _queue_length(self) -> float:
-        try:
-            return self._database.queue_length()
-        except RedisError:
-            return math.nan

@@ -15,9 +15,11 @@ from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
 from orchestrator.api.results import results
+from orchestrator.api.status import status
 from orchestrator.api.validation import (
     check_explain,
     check_job_id,
+    check_limit,
     check_list,
     check_results,
     check_submit,
@@ -27,13 +29,16 @@ from orchestrator.api.watch import Watch
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.events import EventLog
 from orchestrator.jobs.model import CancelledItem
+from orchestrator.jobs.overview import Overview
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import JobRecord
 from orchestrator.jobs.store import JobStore
+from orchestrator.remote import Board, ServiceClients
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsServicer
 from protos.v1.results_pb2 import FeatureResult
+from services.serving import tracing
 
 _DEFAULT_LIMIT = 100
 
@@ -47,6 +52,7 @@ class Servicer(JobsServicer):
         self._store = JobStore(database, settings)
         self._reader = JobReader(database)
         self._events = EventLog(database)
+        self._board = Board(ServiceClients.targets(settings))
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
         self.draining = threading.Event()
 
@@ -54,13 +60,10 @@ class Servicer(JobsServicer):
     def Submit(self, request: pb.SubmitRequest, context: grpc.ServicerContext) -> pb.Job:
         check_submit(request)
         stored = stored_request(request)
-        job = self._store.find_request(request.request_id, stored)
-        if job is None:
-            planned = self._backend.plan(request)
-            job = self._store.submit(
-                request.request_id, planned.kind, planned.plan, stored, planned.items, planned.final
-            )
-        return self._job(job, texts=True)
+        with tracing.span("Submit", "server", tracing.parent_of(context.invocation_metadata())) as span:
+            job = self._store.find_request(request.request_id, stored) or self._submit(request, stored)
+            span.set_attribute("job", job)
+            return self._job(job, texts=True)
 
     @unary
     def Get(self, request: pb.GetRequest, context: grpc.ServicerContext) -> pb.Job:
@@ -106,8 +109,32 @@ class Servicer(JobsServicer):
         with self._stream(context, drains=False) as check:
             yield from explain(self._backend, request, check)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._board.close()
+
+    def _submit(self, request: pb.SubmitRequest, stored: bytes) -> str:
+        planned = self._backend.plan(request)
+        return self._store.submit(
+            request.request_id,
+            planned.kind,
+            planned.plan,
+            stored,
+            planned.items,
+            planned.final,
+            tracing.traceparent(),
+        )
+
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)
+
+    @unary
+    def Status(self, request: pb.StatusRequest, context: grpc.ServicerContext) -> pb.StatusResponse:
+        check_limit(request.limit)
+        overview = Overview.read(self._reader.database)
+        return status(
+            request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
+        )
 
     @contextmanager
     def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:

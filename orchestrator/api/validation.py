@@ -46,11 +46,16 @@ def check_submit(request: SubmitRequest) -> None:
 
 def check_list(request: ListRequest) -> None:
     """Raise unless the page is possible."""
-    if not 0 <= request.limit <= _MOST_JOBS:
-        rule = f"{request.limit} is not in 0…{_MOST_JOBS}"
-        raise InvalidRequestError("limit", rule, "leave it 0 for the default, and follow `next` for more")
+    check_limit(request.limit)
     if request.before:
         check_job_id(request.before, "before")
+
+
+def check_limit(limit: int) -> None:
+    """Raise unless so many jobs fit into an answer."""
+    if not 0 <= limit <= _MOST_JOBS:
+        rule = f"{limit} is not in 0…{_MOST_JOBS}"
+        raise InvalidRequestError("limit", rule, "leave it 0 for the default; List goes on with `next`")
 
 
 def check_watch(request: WatchRequest) -> None:

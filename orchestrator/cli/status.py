@@ -1,57 +1,87 @@
-"""`steerscope status`: the jobs of this installation, or one in full."""
+"""`steerscope status`: the deployment and its jobs, once or live, or one job in full."""
 
-import datetime
+import time
 from typing import Annotated
 
 import typer
+from google.protobuf.json_format import MessageToJson
+from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from orchestrator.cli.board import board, moment, state_of
 from orchestrator.cli.connect import Api, connect
-from orchestrator.cli.console import out
-from orchestrator.cli.follow import ended_items
-from protos.v1.jobs_pb2 import Job, JobState
+from orchestrator.cli.console import CommandError, out
+from orchestrator.cli.rates import Rates
+from orchestrator.client import JobsClient, UnavailableError
+from protos.v1.jobs_pb2 import Job, StatusResponse
 
-EXAMPLE = "steerscope status"
+EXAMPLE = "steerscope status --watch"
+_PAUSE = 1.0
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(help="Job id [default: all jobs].")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many jobs to list.")] = 20,
+    job: Annotated[str | None, typer.Argument(help="Job id [default: the whole deployment].")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many jobs to show.")] = 10,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and look again every second.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the API's answer as JSON.")] = False,
     api: Api = None,
 ) -> None:
-    """List the jobs, newest first, or show one job with its outcomes."""
+    """Show services, queue, workers and jobs with their rates; or one job with its outcomes."""
+    if watch and (job is not None or as_json):
+        raise CommandError("--watch shows the whole deployment: leave JOB and --json away, or use `watch JOB`")
     with connect(api) as client:
-        if job is not None:
-            out.print(_details(client.get(job)))
-            return
-        jobs = client.list(limit=limit)
-    table = Table("job", "kind", "name", "state", "done", "failed", "protocol", "created")
-    for one in jobs:
-        done = f"{ended_items(one)}/{one.items_total}"
-        failed = str(one.items_by_state.get("failed", 0))
-        spec, created = one.spec, _moment(one.created)
-        table.add_row(one.id, one.kind, spec.name, _state(one), done, failed, spec.protocol, created)
-    out.print(table)
+        if watch:
+            _watch(client, limit)
+        elif job is not None:
+            found = client.get(job)
+            _json(found) if as_json else out.print(_details(found))
+        else:
+            told = client.status(limit)
+            _json(told) if as_json else out.print(_once(told))
+
+
+def _watch(client: JobsClient, limit: int) -> None:
+    """Until Ctrl-C; an API that is away is waited for."""
+    rates = Rates()
+    shown: RenderableType = Text("…")
+    with Live(shown, console=out, screen=out.is_terminal, auto_refresh=False) as live:
+        while True:
+            try:
+                rates.add(client.status(limit))
+                shown = board(rates)
+                live.update(Group(_title(client), shown), refresh=True)
+            except UnavailableError as error:
+                live.update(Group(Text(str(error), style="bold red"), shown), refresh=True)
+            time.sleep(_PAUSE)
+
+
+def _title(client: JobsClient) -> Text:
+    return Text(f"{client.address} · {time.strftime('%H:%M:%S')} · Ctrl-C ends", style="dim")
+
+
+def _once(told: StatusResponse) -> RenderableType:
+    rates = Rates()
+    rates.add(told)
+    return board(rates)
+
+
+def _json(message: Job | StatusResponse) -> None:
+    """Protobuf's JSON: 64-bit numbers are strings."""
+    typer.echo(MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
 
 
 def _details(job: Job) -> Table:
     table = Table("what", "value", title=f"job {job.id}", show_header=False)
     table.add_row("kind", job.kind)
     table.add_row("name", job.spec.name)
-    table.add_row("state", _state(job))
+    table.add_row("state", state_of(job))
     table.add_row("protocol", job.spec.protocol or "clean")
-    table.add_row("created", _moment(job.created))
+    table.add_row("created", moment(job.created))
     table.add_row("items", ", ".join(f"{count} {state}" for state, count in sorted(job.items_by_state.items())))
     for outcome, count in sorted(job.outcomes.items()):
         table.add_row(outcome, str(count))
     if job.error:
         table.add_row("error", job.error)
     return table
-
-
-def _state(job: Job) -> str:
-    return JobState.Name(job.state).lower()
-
-
-def _moment(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else "–"

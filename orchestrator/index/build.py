@@ -14,6 +14,7 @@ from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError
 from services.imagesets import ImageSetError, set_hash
+from services.serving import tracing
 
 
 def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
@@ -34,7 +35,8 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
     images = listed_images(deps.store, plan.root, plan.listing, context.job)
     builder = ShardBuilder(plan, images, plan.shard(context.item), calls)
     start = time.monotonic()
-    builder.digest()
+    with tracing.span("read"):
+        builder.digest()
     context.stage("read", time.monotonic() - start)
     start = time.monotonic()
     inputs = {
@@ -45,7 +47,8 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
         "digests": builder.digests,
         "reference": builder.candidates(),
     }
-    arrays = deps.cache.cached("index_shard", inputs, ARRAYS, lambda: builder.build().arrays())
+    with tracing.span("index"):
+        arrays = deps.cache.cached("index_shard", inputs, ARRAYS, lambda: builder.build().arrays())
     address = deps.store.put(ARRAYS.encode(arrays))  # the stage's own blob
     deps.store.point(plan.shard_pointer(context.item), address.encode())
     context.stage("index", time.monotonic() - start)

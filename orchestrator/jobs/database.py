@@ -14,6 +14,7 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from orchestrator import metrics
 from orchestrator.jobs.keys import Keys
 from orchestrator.settings import OrchestratorSettings
 
@@ -53,6 +54,7 @@ class Database:
             retry=retry_if_exception_type(FAULTS),
             stop=stop_after_delay(retry_seconds),
             wait=wait_random_exponential(multiplier=0.1, max=2),
+            after=lambda _: metrics.REDIS_FAULTS.inc(),
             before_sleep=_tell,
             reraise=True,
         )
@@ -100,5 +102,6 @@ class Database:
 
 
 def _tell(state: RetryCallState) -> None:
+    metrics.REDIS_RETRIES.inc()
     fault = state.outcome.exception() if state.outcome else None
     log.warning("Redis does not answer, try %d: %s", state.attempt_number, fault)

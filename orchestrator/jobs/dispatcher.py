@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from orchestrator import metrics
 from orchestrator.jobs.lease import Chore
 from orchestrator.jobs.store import JobStore
 
@@ -17,6 +18,7 @@ def dispatch(store: JobStore, publish: Publish) -> bool:
     tickets = store.take()
     for job, item in tickets.entries:
         publish(job, item)
+        metrics.DISPATCHED.inc()
     if tickets.entries:
         store.ack(tickets)
     return bool(tickets.entries)

@@ -34,6 +34,7 @@ class JobRecord:
     started: float
     finished: float
     error: str
+    trace: str = ""  # the span that its items' spans hang on, W3C traceparent
 
     @classmethod
     def parse(cls, job: str, fields: Fields) -> JobRecord:
@@ -54,6 +55,7 @@ class JobRecord:
             started=float(text.get("started", 0)),
             finished=float(text.get("finished", 0)),
             error=text.get("error", ""),
+            trace=text.get("trace", ""),
         )
 
 

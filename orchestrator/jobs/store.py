@@ -6,13 +6,16 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
+from orchestrator import metrics
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.model import ItemResult, JobState
 from orchestrator.jobs.records import Claim, RequestConflictError, Tickets, UnknownJobError
 from orchestrator.settings import OrchestratorSettings
 
 _BATCH = 100
+_POISON = 2  # the answer of `fail` when it was the last attempt
 
 
 class JobStore:
@@ -23,19 +26,29 @@ class JobStore:
         self._settings = settings
 
     def submit(
-        self, request_id: str, kind: str, plan: str, spec: bytes, items: Sequence[str], final: str | None = None
+        self,
+        request_id: str,
+        kind: str,
+        plan: str,
+        spec: bytes,
+        items: Sequence[str],
+        final: str | None = None,
+        trace: str = "",
     ) -> str:
         """The id of a new job, or of the one that this request id made before.
 
-        `items` run in any order, `final` alone after all of them. Raises ValueError for items that are missing,
-        doubled or named as the final one, RequestConflictError if the request id was used with another `spec`.
+        `items` run in any order, `final` alone after all of them; their spans hang on `trace`. Raises ValueError for
+        items that are missing, doubled or named as the final one, RequestConflictError if the request id was used
+        with another `spec`.
         """
         if not items or len({*items, final or ""}) != len(items) + 1 or "" in items:
             raise ValueError("items: must be given, not empty, and all different, also from the final one")
         digest = hashlib.sha256(spec).hexdigest()
         job = uuid.uuid4().hex[:12]
         kept = self._settings.events_kept
-        answer = self.database.run("submit", job, request_id, digest, kind, final or "", kept, plan, spec, *items)
+        answer = self.database.run(
+            "submit", job, request_id, digest, kind, final or "", kept, plan, spec, trace, *items
+        )
         return self._same_request(request_id, digest, answer)
 
     def find_request(self, request_id: str, spec: bytes) -> str | None:
@@ -80,7 +93,10 @@ class JobStore:
     def fail(self, claim: Claim, reason: str, retry_delay: float | None) -> bool:
         """The item broke: it is tried again after the delay until its attempts are used up; None: never again."""
         attempts = 0 if retry_delay is None else self._settings.max_attempts
-        return self._fenced("fail", claim, reason, attempts, retry_delay or 0)
+        answer = int(self._write("fail", claim, reason, attempts, retry_delay or 0))
+        if answer == _POISON:
+            metrics.POISONED.inc()
+        return answer > 0
 
     def cancel(self, job: str) -> JobState:
         """End what is queued, ask what runs to stop; the job's state then. Raises UnknownJobError."""
@@ -91,12 +107,23 @@ class JobStore:
 
     def sweep(self) -> int:
         """Take back all items whose lease lapsed; how many."""
-        return sum(self._batches("sweep", _BATCH, self._settings.max_attempts))
+        total, count = 0, _BATCH
+        while count == _BATCH:
+            count, poisoned = self.database.run("sweep", _BATCH, self._settings.max_attempts)
+            total += count
+            metrics.EXPIRED.inc(count)
+            metrics.POISONED.inc(poisoned)
+        return total
 
     def rescue(self) -> int:
         """Publish again what was lost on its way through the queue; how many."""
         queue = self.database.keys.queue
-        return sum(self._batches("rescue", queue, self._settings.outbox_stale_seconds, _BATCH))
+        total, count = 0, _BATCH
+        while count == _BATCH:
+            count = int(self.database.run("rescue", queue, self._settings.outbox_stale_seconds, _BATCH))
+            total += count
+            metrics.RESCUED.inc(count)
+        return total
 
     def take(self, limit: int = _BATCH) -> Tickets:
         """Outbox entries to publish now; without `ack` they come again after `outbox_stale_seconds`."""
@@ -110,13 +137,10 @@ class JobStore:
         return int(self.database.run("ack", tickets.ticket, *members))
 
     def _fenced(self, script: str, claim: Claim, *arguments: str | int | float) -> bool:
-        return bool(self.database.run(script, claim.job, claim.item, claim.fence, *arguments))
+        return bool(self._write(script, claim, *arguments))
 
-    def _batches(self, script: str, *arguments: str | int | float) -> Iterator[int]:
-        while (count := int(self.database.run(script, *arguments))) > 0:
-            yield count
-            if count < _BATCH:
-                return
+    def _write(self, script: str, claim: Claim, *arguments: str | int | float) -> Any:
+        return self.database.run(script, claim.job, claim.item, claim.fence, *arguments)
 
     @staticmethod
     def _same_request(request_id: str, digest: str, answer: Sequence[bytes]) -> str:

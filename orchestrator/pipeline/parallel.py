@@ -8,7 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
+
+from structlog.contextvars import bound_contextvars
+
+from services.serving import tracing
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -23,7 +28,8 @@ def in_parallel(tasks: Mapping[Key, Callable[[], Value]]) -> dict[Key, Value]:
     if not tasks:
         return {}
     with ThreadPoolExecutor(min(len(tasks), _THREADS), thread_name_prefix="stage") as pool:
-        futures = {key: pool.submit(task) for key, task in tasks.items()}
+        # each in a copy of this context: log records and spans know job, item and stage there, too
+        futures = {key: pool.submit(copy_context().run, task) for key, task in tasks.items()}
     return {key: future.result() for key, future in futures.items()}
 
 
@@ -40,7 +46,8 @@ class Clock:
         """Add the time inside to a stage."""
         start = time.monotonic()
         try:
-            yield
+            with bound_contextvars(stage=stage), tracing.span(stage):
+                yield
         finally:
             with self._lock:
                 self.seconds[stage] += time.monotonic() - start

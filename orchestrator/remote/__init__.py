@@ -3,5 +3,17 @@
 from orchestrator.remote.calls import Calls, Fault, RefusedInput
 from orchestrator.remote.clients import Service, ServiceClients
 from orchestrator.remote.facts import FactsError, ModelFacts, collect
+from orchestrator.remote.replicas import Board, Replica
 
-__all__ = ["Calls", "FactsError", "Fault", "ModelFacts", "RefusedInput", "Service", "ServiceClients", "collect"]
+__all__ = [
+    "Board",
+    "Calls",
+    "FactsError",
+    "Fault",
+    "ModelFacts",
+    "RefusedInput",
+    "Replica",
+    "Service",
+    "ServiceClients",
+    "collect",
+]

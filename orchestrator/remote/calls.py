@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.jobs.model import CancelledItem, TransientError
 from orchestrator.remote.clients import Service, ServiceClients
+from orchestrator.remote.observed import observed
 from services.serving.errors import (
     CancelledError,
     ExpiredError,
@@ -66,15 +67,16 @@ class Calls:
             self.check()
             try:
                 self._await_ready(service, client)
-                return client.infer(
-                    spec,
-                    rows,
-                    timeout=self.timeout,
-                    parameters=parameters,
-                    cancelled=self.cancelled,
-                    priority=self.priority,
-                    version=self.versions.get(f"{service}.{spec.name}", ""),
-                )
+                with observed(service, spec.name, len(rows)):
+                    return client.infer(
+                        spec,
+                        rows,
+                        timeout=self.timeout,
+                        parameters=parameters,
+                        cancelled=self.cancelled,
+                        priority=self.priority,
+                        version=self.versions.get(f"{service}.{spec.name}", ""),
+                    )
             except CancelledError as error:
                 self.check()
                 raise TransientError(f"{service}: {error}") from error

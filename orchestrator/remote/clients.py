@@ -61,8 +61,13 @@ class ServiceClients:
     @classmethod
     def connect(cls, settings: OrchestratorSettings) -> ServiceClients:
         """Clients of the targets in the settings. Never before a fork; nothing is called yet."""
-        targets = {field.name: getattr(settings, field.name) for field in fields(cls)}
-        return cls(**{name: ServiceClient(target) for name, target in targets.items() if target})
+        return cls(**{name: ServiceClient(target) for name, target in cls.targets(settings).items()})
+
+    @classmethod
+    def targets(cls, settings: OrchestratorSettings) -> dict[str, str]:
+        """The gRPC targets of the services that the settings name."""
+        found = {field.name: getattr(settings, field.name) for field in fields(cls)}
+        return {name: target for name, target in found.items() if target}
 
     def get(self, name: str) -> Service:
         """The service of that name. Raises LookupError if this deployment has none."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.worker.worker import Worker
+from services.serving import tracing
 from services.serving.logs import configure_logging
 
 EXIT_USAGE = 2
@@ -26,12 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_USAGE
     configure_logging("worker", settings.log_format, settings.log_level)
+    tracing.configure("worker")
     try:
         worker = Worker(settings)
     except ValueError as error:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_USAGE
-    return worker.run()
+    status = worker.run()
+    tracing.shutdown()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", help="a profile's name, or a path to a .toml file (default: microworld)")
     parser.add_argument("--concurrency", dest="worker_concurrency", type=int, help="items at once (default: 8)")
+    parser.add_argument("--metrics-host", help="address of the metrics (default: 127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="Prometheus port (default: 0, off)")
     return parser
 

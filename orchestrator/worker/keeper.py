@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
+from orchestrator import metrics
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
 
@@ -27,10 +28,11 @@ class Held:
 
 class LeaseKeeper:
     """Renews every `pause` seconds. An item is told to stop when its job is cancelled, its lease is lost, or the worker
-    drains."""
+    drains. `each_round` hears once a round how many run."""
 
-    def __init__(self, store: JobStore, pause: float) -> None:
+    def __init__(self, store: JobStore, pause: float, each_round: Callable[[int], None] = lambda _: None) -> None:
         self._store = store
+        self._each_round = each_round
         self._pause = pause
         self._held: set[Held] = set()
         self._lock = threading.Lock()
@@ -79,13 +81,15 @@ class LeaseKeeper:
         for held, answer in zip(running, self._store.renew([held.claim for held in running]), strict=True):
             if answer == "cancelling":
                 self._tell(held, "the job is cancelled")
-            elif answer == "fenced":
+            elif answer == "fenced" and not held.stop.is_set():
+                metrics.FENCED.inc()
                 self._tell(held, "the lease was lost")
 
     def _run(self) -> None:
         while not self._ended.wait(self._pause):
             try:
                 self.renew()
+                self._each_round(len(self.running()))
             except RedisError as error:  # borne for a minute already; the items find out by themselves
                 log.warning("leases are not renewed: %s", error)
 

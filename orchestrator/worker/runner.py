@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
 
+from orchestrator import metrics
 from orchestrator.jobs.model import (
     CancelledItem,
     Handler,
@@ -20,8 +22,8 @@ from orchestrator.jobs.model import (
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
-from orchestrator.queue import metrics
 from orchestrator.worker.keeper import Held, LeaseKeeper
+from services.serving import tracing
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Runner:
         self._store = store
         self._handlers = handlers
         self._keeper = keeper
-        self._plan_of = lru_cache(maxsize=32)(lambda job: (reader.job(job).kind, reader.plan(job)))
+        self._plan_of = lru_cache(maxsize=32)(lambda job: (reader.job(job), reader.plan(job)))
         self.started = 0  # tasks that came from the queue, for the watchdog
 
     def run(self, job: str, item: str) -> None:
@@ -51,11 +53,16 @@ class Runner:
             log.debug("job %s item %s: nothing to do, it is %s", job, item, claim)
             return
         with self._keeper.hold(claim) as held:
-            kind, plan = self._plan_of(job)
-            with metrics.RUNNING.track_inprogress():
-                end = self._carry_out(held, kind, plan)
-        metrics.ITEMS.labels(kind, end).inc()
-        log.info("job %s item %s: %s", job, item, end)
+            record, plan = self._plan_of(job)
+            with (
+                bound_contextvars(job=job, item=item),
+                tracing.span("item", "consumer", record.trace, job=job, item=item, attempt=claim.attempt) as span,
+                metrics.RUNNING.track_inprogress(),
+            ):
+                end = self._carry_out(held, record.kind, plan)
+                span.set_attribute("end", end)
+                log.info("job %s item %s: %s", job, item, end)
+        metrics.ITEMS.labels(record.kind, end).inc()
 
     def _carry_out(self, held: Held, kind: str, plan: str) -> str:
         """Run the handler and write how the item ended; one word for it."""
@@ -73,7 +80,10 @@ class Runner:
             raise
         except Exception:
             return self._broken(claim)
-        return "done" if self._store.commit(claim, result) else "fenced"
+        if not self._store.commit(claim, result):
+            return "fenced"
+        metrics.count_outcomes(result.outcomes)
+        return "done"
 
     def _context(self, held: Held, plan: str) -> ItemContext:
         claim = held.claim

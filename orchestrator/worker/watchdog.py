@@ -11,7 +11,6 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from orchestrator.jobs.database import Database
-from orchestrator.queue import metrics
 from orchestrator.worker.keeper import LeaseKeeper
 from orchestrator.worker.runner import Runner
 
@@ -56,7 +55,6 @@ class Watchdog:
         except RedisError:
             self._idle_since = None
             return
-        metrics.QUEUE.set(waiting)
         busy = self._runner.started != self._started or bool(self._keeper.running())
         self._started = self._runner.started
         if busy or not waiting:

@@ -7,12 +7,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from celery.signals import worker_shutting_down
-from prometheus_client import start_http_server
 from redis.exceptions import RedisError
 
+from orchestrator import metrics
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.dispatcher import dispatcher
 from orchestrator.jobs.model import Handler
@@ -24,6 +25,7 @@ from orchestrator.queue.tasks import publisher, register
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.worker.keeper import LeaseKeeper
 from orchestrator.worker.runner import Runner
+from orchestrator.worker.sign import SignOfLife
 from orchestrator.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,8 @@ class Worker:
         self._store = JobStore(self.database, settings)
         reader = JobReader(self.database)
         self._app = make_app(settings)
-        self._keeper = LeaseKeeper(self._store, settings.lease_renew_seconds)
+        self._sign = SignOfLife(self.database, settings.worker_concurrency, settings.lease_renew_seconds)
+        self._keeper = LeaseKeeper(self._store, settings.lease_renew_seconds, self._sign.give)
         runner = Runner(self._store, reader, load_handlers(settings), self._keeper)
         register(self._app, runner.run)
         self._watchdog = Watchdog(self.database, runner, self._keeper, settings.idle_exit_seconds)
@@ -60,8 +63,7 @@ class Worker:
 
     def run(self) -> int:
         """Serve; the exit status. SIGTERM: running items get `drain_seconds`, then they are told to stop."""
-        if self._settings.metrics_port:
-            start_http_server(self._settings.metrics_port)
+        metrics.serve(self._settings.metrics_host, self._settings.metrics_port)
         worker_shutting_down.connect(self._on_shutdown, weak=False)
         level = self._settings.log_level
         celery = self._app.Worker(
@@ -76,6 +78,7 @@ class Worker:
         for chore in self._chores:
             chore.stop()
         self.abandon()
+        self._leave()
         return int(celery.exitcode or 0)
 
     def abandon(self) -> None:
@@ -85,6 +88,11 @@ class Worker:
                 self._store.release(held.claim, 0, "the worker ended", waited=False)
             except RedisError as error:
                 log.warning("job %s item %s stays until its lease lapses: %s", held.claim.job, held.claim.item, error)
+
+    def _leave(self) -> None:
+        self._keeper.stop()
+        with suppress(RedisError):  # the last sign of life lapses by itself
+            self._sign.end()
 
     def _on_shutdown(self, **_: Any) -> None:
         """Celery takes nothing new from now on and waits for what runs, without end: the end is ours."""

@@ -70,6 +70,11 @@ class JobsStub:
                 request_serializer=protos_dot_v1_dot_jobs__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_jobs__pb2.ExplainEvent.FromString,
                 _registered_method=True)
+        self.Status = channel.unary_unary(
+                '/steerscope.v1.Jobs/Status',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.StatusRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.StatusResponse.FromString,
+                _registered_method=True)
 
 
 class JobsServicer:
@@ -121,6 +126,13 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Status(self, request, context):
+        """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -158,6 +170,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=protos_dot_v1_dot_jobs__pb2.ExplainRequest.FromString,
                     response_serializer=protos_dot_v1_dot_jobs__pb2.ExplainEvent.SerializeToString,
+            ),
+            'Status': grpc.unary_unary_rpc_method_handler(
+                    servicer.Status,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.StatusRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.StatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -349,6 +366,33 @@ class Jobs:
             '/steerscope.v1.Jobs/Explain',
             protos_dot_v1_dot_jobs__pb2.ExplainRequest.SerializeToString,
             protos_dot_v1_dot_jobs__pb2.ExplainEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Status(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Status',
+            protos_dot_v1_dot_jobs__pb2.StatusRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.StatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class JobsStub:
     """Finished features in ascending order of their ids."""
     Explain: _grpc.UnaryStreamMultiCallable[_jobs_pb2.ExplainRequest, _jobs_pb2.ExplainEvent]
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
+    Status: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]
+    """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
 
 @_typing.type_check_only
 class JobsAsyncStub(JobsStub):
@@ -58,6 +60,8 @@ class JobsAsyncStub(JobsStub):
     """Finished features in ascending order of their ids."""
     Explain: _aio.UnaryStreamMultiCallable[_jobs_pb2.ExplainRequest, _jobs_pb2.ExplainEvent]  # type: ignore[assignment]
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
+    Status: _aio.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]  # type: ignore[assignment]
+    """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -112,5 +116,13 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_jobs_pb2.ExplainEvent], _abc.AsyncIterator[_jobs_pb2.ExplainEvent]]:
         """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
+
+    @_abc_1.abstractmethod
+    def Status(
+        self,
+        request: _jobs_pb2.StatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.StatusResponse, _abc.Awaitable[_jobs_pb2.StatusResponse]]:
+        """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
 
 def add_JobsServicer_to_server(servicer: JobsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

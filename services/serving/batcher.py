@@ -134,6 +134,7 @@ class Batcher:
         rows = [piece.call.rows[i] for piece in pieces for i in piece.positions]
         owners = [owner for owner, piece in enumerate(pieces) for _ in piece.positions]
         for piece in pieces:
+            piece.call.batch_rows = max(piece.call.batch_rows, len(rows))
             piece.call.queue_ns = piece.call.queue_ns or round(1e9 * (now - piece.call.arrival))
         started, self._started = time.perf_counter_ns(), now
         loop = asyncio.get_running_loop()

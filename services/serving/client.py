@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import grpc
 
-from services.serving import codec
+from services.serving import codec, tracing
 from services.serving.channel import MAX_MESSAGE_BYTES, open_channel
 from services.serving.chunks import split_rows
 from services.serving.errors import CancelledError, InvalidInputError, ServingError, error_of
@@ -65,7 +65,10 @@ class ServiceClient:
                     request.model_version = version
                     request.parameters[PRIORITY].uint64_param = priority
                     future = self._stub.ModelInfer.future(
-                        request, timeout=max(0.0, deadline - time.monotonic()), wait_for_ready=True
+                        request,
+                        timeout=max(0.0, deadline - time.monotonic()),
+                        wait_for_ready=True,
+                        metadata=tracing.metadata(),
                     )
                     flights[future] = chunk
                     future.add_done_callback(landed.put)

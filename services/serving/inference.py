@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
-from services.serving import codec
+from services.serving import codec, tracing
 from services.serving.admission import Admission, Permit
 from services.serving.batcher import Batcher
 from services.serving.errors import (
@@ -73,6 +73,7 @@ class Inference:
                 call = Call(model, prepared.rows, options.parameters, options.priority, deadline, loop.create_future())
                 results = await self._batcher.submit(call, prepared.buckets)
                 timing.queue, timing.compute_infer = call.queue_ns, call.infer_ns
+                _trace(call)
                 with _measured(timing, "compute_output"):
                     response = await loop.run_in_executor(
                         self._decoders, codec.encode_response, model.spec, results, request, model.version
@@ -101,8 +102,18 @@ class Inference:
 @contextmanager
 def _measured(timing: Timing, stage: str) -> Iterator[None]:
     started = time.perf_counter_ns()
-    yield
+    with tracing.span(stage):
+        yield
     setattr(timing, stage, time.perf_counter_ns() - started)
+
+
+def _trace(call: Call) -> None:
+    """Spans of the wait and of the batches that a request was part of, now that it is answered."""
+    now = time.time()
+    arrival = now - (time.monotonic() - call.arrival)
+    started = arrival + call.queue_ns / 1e9
+    tracing.past("queue", arrival, started)
+    tracing.past("compute_infer", started, now, rows=len(call.rows), batch_rows=call.batch_rows)
 
 
 def _reason(error: BaseException) -> Failure:

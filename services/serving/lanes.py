@@ -26,6 +26,7 @@ class Call:
     results: dict[int, Any] = field(default_factory=dict)
     queue_ns: int = 0
     infer_ns: int = 0
+    batch_rows: int = 0  # rows of the largest batch that it was part of
 
     def settle(self, positions: Sequence[int], outcomes: Sequence[Any], nanoseconds: int) -> None:
         """Take in the outcomes of some rows; the last ones, or an error, answer the request."""

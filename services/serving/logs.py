@@ -1,4 +1,7 @@
-"""Logging of a service: one JSON object per line, or coloured lines on a terminal. Also for the standard library's."""
+"""Logging of a process: one JSON object per line, or coloured lines on a terminal. Also for the standard library's.
+
+What is bound with `structlog.contextvars` (job, item, stage) is in every record below, and the trace, if there is one.
+"""
 
 import logging
 import sys
@@ -6,16 +9,21 @@ from typing import Literal
 
 import structlog
 
+from services.serving import tracing
+
 
 def configure_logging(service: str, form: Literal["auto", "json", "console"] = "auto", level: str = "INFO") -> None:
     """Send all log records to stderr, each with the service's name."""
 
     def name_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["service"] = service
+        if trace := tracing.trace_id():
+            event["trace"] = trace
         return event
 
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         name_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

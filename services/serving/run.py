@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from services.serving import tracing
 from services.serving.logs import configure_logging
 from services.serving.profile import ProfileError, load_profile, profile_names
 from services.serving.registry import Model, Spec
@@ -39,8 +40,10 @@ def main(
         sys.stderr.write(f"{service}: {error}\n")
         return EXIT_USAGE
     configure_logging(service, chosen.log_format, chosen.log_level)
+    tracing.configure(service)
     logger.info("starting with profile %s on %s:%d", arguments.profile, chosen.host, chosen.port)
     status, clean = asyncio.run(_serve(lambda: ServiceServer(service, chosen, specs, lambda: load(chosen))))
+    tracing.shutdown()
     logging.shutdown()
     if not clean:  # a compute thread that is still busy (an interrupted load, a hung device) would keep us alive
         os._exit(status)

@@ -136,7 +136,7 @@ class ServiceServer:
             raise OSError(f"port {self.settings.port} of {self.settings.host} cannot be opened; set another") from error
         port = self.settings.effective_metrics_port
         if port:
-            self._metrics_server = self._metrics.serve(self.settings.host, port)
+            self._metrics_server = self._metrics.serve(self.settings.metrics_host or self.settings.host, port)
 
     def _prepare_models(self) -> list[Model]:
         if self.settings.max_device_memory_gib is not None:

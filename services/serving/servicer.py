@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from services.serving import describe
+from services.serving import describe, tracing
 from services.serving.admission import Admission
 from services.serving.errors import ServingError
 from services.serving.faults import error_id
@@ -107,7 +107,9 @@ class Servicer:
     async def model_infer(self, request: Any, context: Any) -> Any:
         if request.model_name in self._registry.specs:
             self._state.check_open()
-        return await self._inference.infer(request, context.time_remaining())
+        parent = tracing.parent_of(context.invocation_metadata())
+        with tracing.span(request.model_name, "server", parent, service=self._service):
+            return await self._inference.infer(request, context.time_remaining())
 
     def _guarded(self, method: Method) -> Method:
         @functools.wraps(method)

@@ -21,6 +21,7 @@ class ServiceSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_host: str | None = Field(None, description="where Prometheus may ask; default: `host`")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Prometheus; default port + 1000; 0 = off")
     device: str = Field("auto", description="cpu, cuda, cuda:1, …; auto = the accelerator if there is one")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

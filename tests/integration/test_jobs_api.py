@@ -1,6 +1,5 @@
 """The Jobs API over real gRPC and a real Redis, with a backend that computes nothing."""
 
-import socket
 import threading
 import time
 import urllib.request
@@ -25,8 +24,10 @@ from orchestrator.client import (
 )
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.model import ItemResult, PermanentError
+from orchestrator.jobs.overview import WorkerSign, beat
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
+from orchestrator.local.ports import free_ports
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
@@ -306,10 +307,8 @@ def test_health_and_reflection(api: Api):
     assert {"steerscope.v1.Jobs", "grpc.health.v1.Health"} <= names
 
 
-def test_the_gauge_to_scale_on(api: Api, redis_server: RedisServer):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+def test_the_gauges_to_scale_on(api: Api):
+    port = free_ports(1)[0]
     changes = {"api_port": 0, "metrics_port": port, "key_prefix": f"m{uuid.uuid4().hex[:8]}:"}
     server = ApiServer(api.settings.model_copy(update=changes), api.backend)
     server.start()
@@ -320,6 +319,29 @@ def test_the_gauge_to_scale_on(api: Api, redis_server: RedisServer):
         told = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     server.drain()
     assert "steerscope_queue_length 3.0" in told
+    assert 'steerscope_items_waiting{kind="explain"} 3.0' in told
+    assert 'steerscope_items_waiting{kind="index"} 0.0' in told
+    assert 'steerscope_items_running{kind="explain"} 0.0' in told
+    assert 'steerscope_api_call_seconds_count{code="OK",method="Submit"}' in told
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
+
+
+def test_status_shows_the_whole_deployment(api: Api):
+    job = api.submit(5, 6, name="shown")
+    api.store.fail(api.claim(job, "5"), "image 7 is gone", None)
+    beat(api.database, WorkerSign("w1", "host/1", 2, 8, 1.0), 60)
+    told = api.client.status(limit=3)
+    assert [worker.host for worker in told.workers] == ["host/1"]
+    assert told.failures[0].item == "5" and told.failures[0].reason == "image 7 is gone"
+    assert told.queue.waiting["explain"] >= 1
+    assert len(told.jobs) <= 3
+    shown = next(one for one in told.jobs if one.id == job)
+    assert (shown.spec.name, dict(shown.items_by_state)) == ("shown", {"queued": 1, "failed": 1})
+    assert {one.service for one in told.replicas} == {"vlm", "sae", "generator", "segmenter", "clip"}
+    with pytest.raises(InvalidRequestError, match="limit"):
+        api.client.status(limit=-1)
+    api.client.cancel(job)
 
 
 def test_no_api_at_the_address():

@@ -3,6 +3,10 @@ local prefix = KEYS[1]
 local OUTBOX = prefix .. 'outbox'       -- zset: "job/item" → when it may be published
 local PUBLISHED = prefix .. 'published' -- zset: "job/item" → when it was published; gone once claimed
 local LEASES = prefix .. 'leases'       -- zset: "job/item" → when the claim lapses
+local ACTIVE = prefix .. 'active'       -- set: jobs that have not ended
+local WORKERS = prefix .. 'workers'     -- zset: worker → when its last sign of life is too old
+local FAILURES = prefix .. 'failures'   -- list: the last items that failed, newest first, JSON
+local FAILURES_KEPT = 50
 local EVENTS_EXPIRE = 86400             -- a finished job's events; its snapshot tells all that matters
 
 local function now()
@@ -12,6 +16,7 @@ end
 
 local function job_key(job) return prefix .. 'job:' .. job end
 local function item_key(job, item) return prefix .. 'item:' .. job .. ':' .. item end
+local function worker_key(worker) return prefix .. 'worker:' .. worker end
 local function member_of(job, item) return job .. '/' .. item end
 local function split(member) return string.match(member, '^([^/]*)/(.*)$') end
 
@@ -54,6 +59,7 @@ end
 
 local function finish(job, state)
   redis.call('HSET', job_key(job), 'finished', now())
+  redis.call('SREM', ACTIVE, job)
   set_job_state(job, state)
   redis.call('EXPIRE', job_key(job) .. ':events', EVENTS_EXPIRE)
 end
@@ -94,16 +100,19 @@ end
 
 local function fail_item(job, item, reason)
   redis.call('HSET', item_key(job, item), 'outcome', 'failed', 'reason', reason)
+  redis.call('LPUSH', FAILURES, cjson.encode({job = job, item = item, reason = reason, time = now()}))
+  redis.call('LTRIM', FAILURES, 0, FAILURES_KEPT - 1)
   end_item(job, item, 'failed', reason)
 end
 
--- A try that died or broke for unknown reasons: another one, or poison after the last.
+-- A try that died or broke for unknown reasons: another one, or poison after the last; whether it was that.
 local function count_attempt(job, item, max_attempts, delay, reason)
   local attempts = redis.call('HINCRBY', item_key(job, item), 'attempts', 1)
   if is_cancelled(job) or attempts < max_attempts then
     requeue(job, item, delay, reason)
-  else
-    fail_item(job, item, 'poison: ' .. attempts .. ' attempts, the last: ' .. reason)
+    return false
   end
+  fail_item(job, item, 'poison: ' .. attempts .. ' attempts, the last: ' .. reason)
+  return true
 end
 
