@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FEATURES ?= 64
 OUT ?= out/demo
+EXAMPLES ?= 10000
 
 # Two torch processes with two threads each crawl on a small machine: one thread each, more by replicas.
 export OMP_NUM_THREADS ?= 1
@@ -15,7 +16,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-gpu e2e protos lock zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-gpu e2e chaos-machine rules protos lock zoo screenshot clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,7 +36,7 @@ demo: env ## the main job on the embedded default: FEATURES=n or all, OUT=folder
 	$(BIN)/steerscope demo --features $(FEATURES) --out $(OUT)
 
 test: env ## all tests: unit, integration, conformance
-	$(BIN)/python -m pytest tests/unit tests/integration tests/conformance
+	$(BIN)/python -m pytest tests/unit tests/integration tests/conformance tests/chaos/machine tests/chaos/rules
 
 up: env ## Redis, the five services, a worker and the API on this machine, until Ctrl-C
 	$(BIN)/steerscope up
@@ -57,6 +58,12 @@ bench-gpu: env ## models of the published sizes on this machine's GPU, written t
 
 e2e: env ## the containers: build, up, a job, scaling under load, kills (needs Docker; skips with a reason)
 	$(BIN)/python -m pytest -s -rs tests/e2e
+
+chaos-machine: env ## the state machine under EXAMPLES=10000 simulated schedules, with figures
+	$(BIN)/python -m tests.chaos.machine --examples $(EXAMPLES)
+
+rules: env ## take every reliability rule out of a copy of the code, one by one, and see its test fail
+	$(BIN)/python -m tests.chaos.rules
 
 protos: env ## generate the protobuf code again
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 
+import grpc
 import numpy as np
 import pytest
 
@@ -157,6 +158,14 @@ async def test_two_replicas_share_the_work_and_a_draining_one_gets_none():
             await one.server.stop()
             for _ in range(10):
                 await ask(client, "a")
+
+
+async def test_connections_end_with_age_so_that_names_are_resolved_again(serve):
+    async with serve(max_connection_age_seconds=0.2) as toy:
+        await toy.infer("a")
+        assert toy.channel.get_state() is grpc.ChannelConnectivity.READY
+        async with asyncio.timeout(20):
+            await toy.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 
 
 async def test_connections_that_age_cost_no_call(serve):

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.jobs.model import ItemResult, ItemState, JobState
 from orchestrator.jobs.records import Claim, RequestConflictError, UnknownJobError
+from orchestrator.jobs.sweeper import sweep
 from tests.unit.jobs.conftest import Jobs
 
 OK = ItemResult("ok", "blobs/ab/abcd.pb", {"steering/ok": 1, "iou/no_detection": 2})
@@ -196,6 +197,16 @@ def test_the_sweeper_takes_back_and_then_gives_up(new_jobs: Callable[..., Jobs])
     assert jobs.reader.job(job).state is JobState.RUNNING  # the job goes on
     jobs.store.commit(claim(jobs, job, "2"), OK)
     assert jobs.reader.job(job).state is JobState.DONE
+
+
+def test_one_look_of_the_sweeper_finds_both_dead_workers_and_lost_messages(new_jobs: Callable[..., Jobs]):
+    jobs = new_jobs(lease_seconds=0.02)
+    job = jobs.submit(["1", "2"])
+    jobs.store.ack(jobs.store.take())
+    claim(jobs, job, "1")
+    time.sleep(0.06)
+    assert sweep(jobs.store) is False
+    assert set(jobs.store.take().entries) == {(job, "1"), (job, "2")}
 
 
 def test_a_renewed_lease_does_not_lapse(new_jobs: Callable[..., Jobs]):

@@ -74,6 +74,7 @@ class FakeService:
         self.models = models
         self.told = dict(facts)
         self.calls: dict[str, list[tuple[Sequence[Any], dict[str, Any]]]] = defaultdict(list)
+        self.timeouts: list[float] = []
         self.faults: dict[str, list[Exception]] = defaultdict(list)
         self.refuse: Callable[[Any], bool] = lambda row: False
         self.up = True
@@ -85,6 +86,7 @@ class FakeService:
             raise CancelledError("cancelled")
         with self._lock:
             self.calls[spec.name].append((rows, dict(parameters or {})))
+            self.timeouts.append(timeout)
             if self.faults[spec.name]:
                 raise self.faults[spec.name].pop(0)
         if any(self.refuse(row) for row in rows):

@@ -62,6 +62,11 @@ def test_cancelling_ends_a_pause_quickly(clients: fakes.Fakes):
     assert time.monotonic() - start < 2
 
 
+def test_a_call_has_the_time_of_its_stage(clients: fakes.Fakes):
+    make(clients).infer("clip", TEXT, ROWS)
+    assert clients.clip.timeouts == [10.0]
+
+
 def test_no_rows_no_call(clients: fakes.Fakes):
     assert make(clients).infer("clip", TEXT, []) == []
 

@@ -24,6 +24,8 @@ def test_messages_carry_ids_in_json_to_the_queue_that_is_measured(jobs: Jobs):
     messages = [json.loads(message) for message in raw]
     assert {message["headers"]["task"] for message in messages} == {"steerscope.explain_and_score"}
     assert {message["content-type"] for message in messages} == {"application/json"}
+    assert {message["headers"]["eta"] for message in messages} == {None}  # waiting is the outbox's
+    assert {message["headers"]["ignore_result"] for message in messages} == {True}
     assert [json.loads(base64.b64decode(message["body"]))[0] for message in messages[::-1]] == [[job, "7"], [job, "12"]]
 
 

@@ -67,9 +67,14 @@ def test_a_permanent_fault_ends_the_item(jobs: Jobs):
 
 
 def test_an_unforeseen_fault_counts_and_hides_its_text(jobs: Jobs, caplog: pytest.LogCaptureFixture):
-    item = run(jobs, jobs.submit(["1"]), raising(KeyError("/secret")))
+    job = jobs.submit(["1"])
+    _, token = jobs.events.snapshot(job)
+    item = run(jobs, job, raising(KeyError("/secret")))
     assert (item.state, item.attempts) == (ItemState.QUEUED, 1)
     assert "/secret" in caplog.text
+    events = jobs.events.after(job, token)
+    assert events is not None
+    assert events[-1].detail.startswith("internal error ") and "secret" not in str(events)
 
 
 def test_a_handler_that_stops_unasked_is_broken(jobs: Jobs):
