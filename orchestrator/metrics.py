@@ -49,7 +49,10 @@ def serve(host: str, port: int) -> WSGIServer | None:
     """Answer `GET /metrics` in a thread of its own; None for port 0, which is off. Raises OSError if it is taken."""
     if not port:
         return None
-    server, _ = start_http_server(port, host)
+    try:
+        server, _ = start_http_server(port, host)
+    except OSError as error:
+        raise OSError(f"metrics_port {port} of {host} cannot be opened ({error.strerror}); set another") from error
     return server
 
 

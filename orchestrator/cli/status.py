@@ -1,6 +1,7 @@
 """`steerscope status`: the deployment and its jobs, once or live, or one job in full."""
 
 import time
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -43,18 +44,28 @@ def status(
 
 
 def _watch(client: JobsClient, limit: int) -> None:
-    """Until Ctrl-C; an API that is away is waited for."""
+    """Until Ctrl-C; an API that is away is waited for. What is no terminal gets one view after another."""
+    if not out.is_terminal:
+        for view in _views(client, limit):
+            out.print(view)
+        return
+    with Live(console=out, screen=True, auto_refresh=False) as live:
+        for view in _views(client, limit):
+            live.update(view, refresh=True)
+
+
+def _views(client: JobsClient, limit: int) -> Iterator[RenderableType]:
+    """A view every second, without end."""
     rates = Rates()
     shown: RenderableType = Text("…")
-    with Live(shown, console=out, screen=out.is_terminal, auto_refresh=False) as live:
-        while True:
-            try:
-                rates.add(client.status(limit))
-                shown = board(rates)
-                live.update(Group(_title(client), shown), refresh=True)
-            except UnavailableError as error:
-                live.update(Group(Text(str(error), style="bold red"), shown), refresh=True)
-            time.sleep(_PAUSE)
+    while True:
+        try:
+            rates.add(client.status(limit))
+            shown = board(rates)
+            yield Group(_title(client), shown)
+        except UnavailableError as error:
+            yield Group(Text(str(error), style="bold red"), shown)
+        time.sleep(_PAUSE)
 
 
 def _title(client: JobsClient) -> Text:

@@ -14,7 +14,8 @@ from orchestrator.worker.worker import Worker
 from services.serving import tracing
 from services.serving.logs import configure_logging
 
-EXIT_USAGE = 2
+EXIT_START, EXIT_USAGE = 1, 2
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,9 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_USAGE
-    status = worker.run()
-    tracing.shutdown()
-    return status
+    try:
+        return worker.run()
+    except OSError as error:
+        log.error("cannot start: %s", error)
+        return EXIT_START
+    finally:
+        tracing.shutdown()
 
 
 def _parser() -> argparse.ArgumentParser:

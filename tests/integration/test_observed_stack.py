@@ -1,18 +1,13 @@
 """What a running stack tells of itself while it works, and what its logs do not tell."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
 
 from orchestrator.demo.anchors import choose_features
+from orchestrator.pipeline.prompts import load_prompts
 from protos.v1.jobs_pb2 import DONE, JobSpec
 from tests.services import SERVICES
-from services.serving.profile import load_profile
-from orchestrator.pipeline.prompts import PromptName
 
 pytestmark = pytest.mark.integration
 
@@ -38,24 +33,10 @@ def test_status_knows_replicas_workers_and_jobs(stack, job):
     assert dict(told.queue.waiting) == {} and told.queue.outbox == 0
 
 
-def test_the_command_shows_it_and_watch_ends_with_ctrl_c(stack, job):
-    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "status", "--api", stack.client.address]
-    once = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "160"})
-    for part in ("vlm", "1/1", "observed", "3/3"):
-        assert part in once.stdout, once.stdout
-    watching = subprocess.Popen([*command, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert watching.stdout is not None
-    while "observed" not in (line := watching.stdout.readline()):
-        assert line, watching.communicate()
-    watching.send_signal(signal.SIGINT)
-    _, error = watching.communicate(timeout=30)
-    assert watching.returncode == 130 and "Traceback" not in error
-
-
 def test_no_log_holds_a_text_or_a_prompt(stack, job, model_services):
     results = stack.results(job)
     texts = {variant.text for result in results for variant in result.variants if len(variant.text) > 8}
-    prompts = load_prompts(stack)
+    prompts = load_prompts(stack.stack.profile.section("jobs")["prompts"]).model_dump().values()
     assert len(texts) >= 3 and len(prompts) == 3
     logs = {path.stem: path.read_text() for path in (stack.stack.home / "logs").glob("*.log")}
     logs |= {name: service.log.read_text() for name, service in model_services.items()}

@@ -44,6 +44,7 @@ class Deployment:
             "artifacts": f"file://{folder}/artifacts",
             "drain_seconds": "1",
             "log_format": "json",
+            "vlm": f"dns:///127.0.0.1:{port}",
         }
         self._environment = os.environ | {f"STEERSCOPE_{name.upper()}": value for name, value in values.items()}
         self._environment |= {"TOY_TARGET": f"127.0.0.1:{port}", "STEERSCOPE_TOY_LOG_FORMAT": "json"}
@@ -171,6 +172,36 @@ def test_records_carry_job_item_stage_and_trace_in_every_thread(deployment: Depl
     assert {record["trace"] for record in lines} == {spans[0].trace.hex()}
     ends = [record for record in records if record["event"].endswith(": done")]
     assert {record["item"] for record in ends} == {str(one) for one in FEATURES}
+
+
+def test_status_knows_replicas_workers_and_jobs(deployment: Deployment, job: str):
+    with JobsClient(f"127.0.0.1:{deployment.api.port}") as client:
+        told = client.status()
+    (toy,) = [one for one in told.replicas if one.service == "vlm"]
+    load = {model.name: model for model in toy.models}["toy"]
+    assert (toy.state, load.requests, load.rows) == ("ready", 2 * len(FEATURES), 2 * len(FEATURES))
+    assert load.batches > 0 and load.compute_seconds > 0
+    assert {one.state for one in told.replicas if one.service != "vlm"} == {"unreachable"}
+    (worker,) = told.workers
+    assert worker.threads > 0 and worker.running == 0
+    assert told.jobs[0].id == job and not told.jobs[0].spec.feature_ids
+
+
+def test_the_command_shows_it_once_and_again_and_again(deployment: Deployment, job: str):
+    api = f"127.0.0.1:{deployment.api.port}"
+    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "status", "--api", api]
+    once = subprocess.run(command, capture_output=True, text=True, check=True)
+    for part in ("vlm", "1/1", "unreachable", job, "3/3"):
+        assert part in once.stdout, once.stdout
+    with subprocess.Popen(
+        [*command, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        seen, text = 0, ""
+        while seen < 2 and (line := watching.stdout.readline()):
+            seen, text = seen + (job in line), text + line
+        watching.terminate()
+    assert seen == 2, text
 
 
 def test_logs_hold_no_prompts(deployment: Deployment, job: str):

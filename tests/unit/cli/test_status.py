@@ -3,6 +3,7 @@
 import io
 import json
 
+import grpc
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from orchestrator.cli import status as command
 from orchestrator.cli.board import board, duration
 from orchestrator.cli.main import app
 from orchestrator.cli.rates import Rates
+from orchestrator.client import UnavailableError
 from protos.v1 import jobs_pb2 as pb
 
 
@@ -118,6 +120,25 @@ def test_json_is_for_programs(monkeypatch):
     told = json.loads(done.output)
     assert told["jobs"][0]["items_by_state"]["done"] == "7"
     assert told["replicas"][0]["models"][0]["failures"] == "0"
+
+
+def test_an_api_that_is_away_is_waited_for(monkeypatch):
+    monkeypatch.setattr(command, "_PAUSE", 0)
+    answers = [answer(1000), UnavailableError(grpc.StatusCode.UNAVAILABLE, "here: gone"), answer(1001)]
+
+    class Shaky(FakeClient):
+        def status(self, limit):
+            one = answers.pop(0)
+            if isinstance(one, Exception):
+                raise one
+            return one
+
+    console = Console(width=160, record=True, file=io.StringIO())
+    views = command._views(Shaky(), 10)
+    for _ in range(3):
+        console.print(next(views))
+    text = console.export_text()
+    assert text.count("here: gone") == 1 and text.count("abcdefabcdef") == 3
 
 
 def test_watching_one_job_is_another_command():
