@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from orchestrator.local.supervisor import interrupt_on_signals
 from tests.chaos.lane import Lane
 from tests.chaos.pace import PACES
 from tests.chaos.runner import Outcome
@@ -28,6 +29,7 @@ from tests.chaos.world import SPECS
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     given = _parser().parse_args(arguments)
+    interrupt_on_signals()
     pace = PACES[given.leases]
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
     console = Console(stderr=True)
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
     started = time.monotonic()
+    stop = threading.Event()
     source = _Shared(draw(seed, pace, len(SPECS)) for seed in seeds)
     with tempfile.TemporaryDirectory(prefix="steerscope-chaos-") as home, _progress(console) as progress:
         bar = progress.add_task("schedules", total=len(seeds))
@@ -51,10 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def tell(text: str) -> None:
             console.print(text, style="dim", highlight=False)
 
+        def lane(number: int) -> Lane:
+            return Lane(Path(home) / f"lane{number}", given.out, pace, source, report, stop, tell)
+
         with ThreadPoolExecutor(given.jobs) as pool:
-            lanes = [Lane(Path(home) / f"lane{n}", given.out, pace, source, report, tell) for n in range(given.jobs)]
-            for running in [pool.submit(lane.run) for lane in lanes]:
-                running.result()
+            try:
+                for running in [pool.submit(lane(number).run) for number in range(given.jobs)]:
+                    running.result()
+            except BaseException:  # Ctrl-C, too: the lanes take their processes down
+                stop.set()
+                raise
     summary = summarize(outcomes, pace.name, time.monotonic() - started)
     (given.out / "chaos.json").write_text(json.dumps(summary, indent=2) + "\n")
     Console().print(table(summary))
@@ -101,7 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--seed", type=int, help="only this one, again")
     parser.add_argument("--jobs", type=int, default=1, help="deployments side by side (default: 1)")
-    parser.add_argument("--leases", choices=PACES, default="quick", help="how patient the deployment is")
+    parser.add_argument(
+        "--leases", choices=PACES, default="quick", help="default: the product's own; only kills, for figures"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/chaos"), help="summary, and logs of failed schedules")
     parser.add_argument("--verbose", action="store_true", help="tell of every schedule")
     return parser

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
-import redis
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from orchestrator.jobs.database import Database
+from orchestrator.jobs.keys import QUEUE
+from orchestrator.jobs.reader import JobReader
+from orchestrator.queue.app import make_app
+from orchestrator.queue.tasks import publisher
 from tests.chaos.deployment import Deployment
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.trouble import Trouble
@@ -20,8 +24,12 @@ _SIGNALS = {Kind.KILL: signal.SIGKILL, Kind.TERM: signal.SIGTERM}
 _QUEUE_PATIENCE, _QUEUE_PAUSE = 2.0, 0.01
 
 
+class NothingThereError(Exception):
+    """There is nothing for this fault to strike."""
+
+
 def strike(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
-    """Do it; a note of what came of it. `over` ends what lasts. Raises RedisError where Redis is away already."""
+    """Do it; a note of what came of it. `over` ends what lasts. Raises one of MISSED if there is nothing to strike."""
     return _STRIKES[fault.kind](fault, deployment, over)
 
 
@@ -70,37 +78,31 @@ def _pause(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
 
 
 def _duplicate(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
-    return _on_queue(fault, deployment, over, lambda connection, queue: _again(connection, queue, fault.count))
+    """Publish items of the newest job once more, whatever they are by now: as a dispatcher does that died, or slept,
+    before it noted what it had published."""
+    settings = deployment.stack.settings
+    with closing(Database.connect(settings)) as database, make_app(settings) as app:
+        reader = JobReader(database)
+        newest, _ = reader.jobs(1)
+        if not newest:
+            raise NothingThereError("no job yet")
+        publish = publisher(app, reader)
+        items = [item.item for item in reader.items(newest[0])][-fault.count :]
+        for item in items:
+            publish(newest[0], item)
+    return f"{len(items)} messages"
 
 
 def _lose(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
-    return _on_queue(fault, deployment, over, lambda connection, queue: len(connection.lpop(queue, fault.count) or []))
-
-
-def _on_queue(
-    fault: Fault, deployment: Deployment, over: threading.Event, act: Callable[[redis.Redis, str], int]
-) -> str:
-    """Act as soon as there is a message in the queue."""
+    """Take messages from the queue as soon as it holds some."""
     give_up = time.monotonic() + _QUEUE_PATIENCE
-    queue = deployment.stack.settings.key_prefix + "tasks"
     with deployment.redis() as connection:
         while time.monotonic() < give_up and not over.is_set():
-            count = act(connection, queue)
-            if count:
-                return f"{count} messages"
+            lost = connection.lpop(deployment.stack.settings.key_prefix + QUEUE, fault.count)
+            if lost:
+                return f"{len(lost)} messages"
             time.sleep(_QUEUE_PAUSE)
-    return "the queue was empty"
-
-
-def _again(connection: redis.Redis, queue: str, count: int) -> int:
-    """Publish what lies in the queue once more, as a dispatcher does that died before it noted what it had done."""
-    messages = connection.lrange(queue, 0, count - 1)
-    for message in messages:
-        copy = json.loads(message)
-        copy["properties"]["delivery_tag"] = str(uuid.uuid4())
-        copy["headers"]["id"] = copy["properties"]["correlation_id"] = str(uuid.uuid4())
-        connection.lpush(queue, json.dumps(copy))
-    return len(messages)
+    raise NothingThereError("the queue was empty")
 
 
 Strike = Callable[[Fault, Deployment, threading.Event], str]
@@ -116,4 +118,4 @@ _STRIKES: Mapping[Kind, Strike] = {
     Kind.DUPLICATE: _duplicate,
     Kind.LOSE: _lose,
 }
-AWAY = (RedisError,)  # what a strike raises where there is nothing to strike
+MISSED = (NothingThereError, RedisError, OperationalError)  # what a strike raises that found nothing, or no Redis

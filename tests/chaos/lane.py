@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Lane:
     pace: Pace
     source: Iterator[Schedule]
     report: Callable[[Outcome], None]
+    stop: threading.Event  # ends a schedule in its midst
     tell: Callable[[str], None] = field(default=lambda text: None)
 
     def run(self) -> None:
@@ -47,7 +49,9 @@ class Lane:
         current: Schedule | None = schedule
         while current is not None:
             starts = {name: log.stat().st_size for name, log in deployment.logs().items()}
-            outcome = Run(current, deployment, expected[current.spec]).carry_out()
+            outcome = Run(current, deployment, expected[current.spec], self.stop).carry_out()
+            if self.stop.is_set():
+                return None
             self.report(outcome)
             upcoming = next(self.source, None)
             if outcome.findings:

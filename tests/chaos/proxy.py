@@ -34,7 +34,7 @@ class Proxies:
         """Reset every connection to that process, both ends of it; how many ends."""
 
         async def cut() -> int:
-            ends = list(self._open[name])
+            ends = [end for end in self._open[name] if not end.is_closing()]
             for end in ends:
                 end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 end.transport.abort()

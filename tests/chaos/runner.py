@@ -45,15 +45,17 @@ class Outcome:
 
 
 class Run:
-    """One schedule. `expected` are the undisturbed results of its spec."""
+    """One schedule. `expected` are the undisturbed results of its spec; `stop` ends it in its midst."""
 
-    def __init__(self, schedule: Schedule, deployment: Deployment, expected: Results) -> None:
+    def __init__(self, schedule: Schedule, deployment: Deployment, expected: Results, stop: threading.Event) -> None:
+        self._stop = stop
         self._schedule, self._deployment, self._expected = schedule, deployment, expected
         self._database = Database.connect(deployment.stack.settings)
         self._reader = JobReader(self._database)
         self._client = deployment.client()
         self._struck = [Struck(fault) for fault in schedule.faults]
         self._over = threading.Event()
+        self._broken: list[str] = []
         self._redis_away: list[tuple[float, float]] = []  # (gone, back)
         self._epochs: dict[str, list[int]] = defaultdict(list)
 
@@ -68,7 +70,7 @@ class Run:
             for thread in threads:
                 thread.start()
             history = self._history(trace, threads)
-            outcome.findings = findings(history)
+            outcome.findings = findings(history) + self._broken
             outcome.worker_recoveries = recovery.after_worker_kills(history.events, self._struck)
             outcome.redis_recoveries = recovery.after_redis(history.events, self._redis_away)
         except Exception as error:
@@ -140,6 +142,8 @@ class Run:
 
     def _await_end(self, job: str) -> None:
         def ended() -> bool:
+            if self._stop.is_set():
+                return True
             record = self._reader.job(job)
             for item in self._reader.items(job):
                 self._epochs[item.item].append(item.epoch)
@@ -173,10 +177,18 @@ class Run:
         one.at = time.time()
         try:
             one.note = faults.strike(one.fault, self._deployment, self._over)
-        except faults.AWAY as error:
-            one.note = f"Redis was away: {error}"
-        if one.fault.target == "redis" and one.fault.kind in (Kind.KILL, Kind.TERM):
+            self._note_absence(one)
+        except faults.MISSED as error:
+            one.at, one.note = 0.0, f"{type(error).__name__}: {error}"
+        except Exception as error:
+            self._broken.append(f"the suite failed to strike ({one.fault}): {type(error).__name__}: {error}")
+
+    def _note_absence(self, one: Struck) -> None:
+        """When Redis was away, if this was what the fault did."""
+        if one.fault.target != "redis":
+            return
+        if one.fault.kind in (Kind.KILL, Kind.TERM):
             until(lambda: self._deployment.redis_back > one.at, START_SECONDS, lambda: "Redis did not come back")
             self._redis_away.append((one.at, self._deployment.redis_back))
-        elif one.fault.target == "redis" and one.fault.kind in (Kind.FREEZE, Kind.PAUSE):
+        elif one.fault.kind in (Kind.FREEZE, Kind.PAUSE):
             self._redis_away.append((one.at, one.at + one.fault.seconds))

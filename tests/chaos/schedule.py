@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.chaos.pace import Pace
+from tests.chaos.pace import DEFAULT, Pace
 from tests.chaos.stack import REPLICA_NAMES, WORKERS
 
 STAGES = ("features", "images", "render", "explain", "generate", "activate", "segment", "embed", "score")
@@ -15,6 +15,9 @@ STATUSES = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 FEATURES = 32  # schedules take theirs from the first so many
 _FAULTS = range(3, 7)
 _ITEMS = range(12, 25)
+
+
+Makers = Mapping[Callable[[random.Random, Pace, "When"], "Fault"], int]  # what makes a fault → how often it is taken
 
 
 class Kind(StrEnum):
@@ -28,7 +31,7 @@ class Kind(StrEnum):
     RESET = "reset"  # every connection to a process is reset
     CUT = "cut"  # Redis closes the connections of all its clients
     PAUSE = "pause"  # Redis answers nobody for some seconds (CLIENT PAUSE)
-    DUPLICATE = "duplicate"  # messages of the job are published once more
+    DUPLICATE = "duplicate"  # items of the job are published once more
     LOSE = "lose"  # messages vanish from the queue
 
 
@@ -75,16 +78,18 @@ class Schedule:
 
 
 def draw(seed: int, pace: Pace, specs: int) -> Schedule:
-    """The schedule of a seed, for ever the same."""
+    """The schedule of a seed, for ever the same. With the product's own leases, which make a schedule last a minute, it
+    only kills workers and Redis: there the figures of recovery are taken."""
     dice = random.Random(f"chaos {seed}")
     spec = dice.randrange(specs)
     features = tuple(sorted(dice.sample(range(FEATURES), dice.choice(_ITEMS))))
-    faults = tuple(_fault(dice, pace, len(features)) for _ in range(dice.choice(_FAULTS)))
+    makers, counts = (_KILLS, (1, 2)) if pace is DEFAULT else (_MAKERS, _FAULTS)
+    faults = tuple(_fault(dice, pace, makers, len(features)) for _ in range(dice.choice(counts)))
     return Schedule(seed, spec, features, faults)
 
 
-def _fault(dice: random.Random, pace: Pace, items: int) -> Fault:
-    (make,) = dice.choices(list(_MAKERS), list(_MAKERS.values()))
+def _fault(dice: random.Random, pace: Pace, makers: Makers, items: int) -> Fault:
+    (make,) = dice.choices(list(makers), list(makers.values()))
     return make(dice, pace, _when(dice, items))
 
 
@@ -146,8 +151,16 @@ def _queue(dice: random.Random, pace: Pace, when: When) -> Fault:
     return Fault(kind, "redis", when, count=dice.randint(1, 8))
 
 
-# what makes a fault → how often, beside the others
-_MAKERS: dict[Callable[[random.Random, Pace, When], Fault], int] = {
+def _kill_worker(dice: random.Random, pace: Pace, when: When) -> Fault:
+    return Fault(Kind.KILL, dice.choice(WORKERS), when, dice.uniform(0.1, 1.0))
+
+
+def _kill_redis(dice: random.Random, pace: Pace, when: When) -> Fault:
+    return Fault(Kind.KILL, "redis", when, dice.uniform(1.0, 10.0))
+
+
+_KILLS: Makers = {_kill_worker: 2, _kill_redis: 1}
+_MAKERS: Makers = {
     _end_worker: 5,
     _freeze_worker: 2,
     _end_service: 3,

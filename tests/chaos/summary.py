@@ -29,7 +29,7 @@ def summarize(outcomes: Sequence[Outcome], pace: str, seconds: float) -> dict[st
         "seconds": round(seconds, 1),
         "seconds_per_schedule": _spread([outcome.seconds for outcome in outcomes]),
         "faults": {kind: sum(one.at > 0 and one.fault.kind is kind for one in struck) for kind in Kind},
-        "faults_after_the_end": sum(one.at == 0 for one in struck),
+        "faults_that_missed": sum(one.at == 0 for one in struck),
         **{word: words[word] for word in _WORDS},
         "other_findings": sum(count for word, count in words.items() if word not in _WORDS),
         "recovery_after_worker_kill": _spread([s for one in outcomes for s in one.worker_recoveries]),
@@ -57,7 +57,7 @@ def table(summary: Mapping[str, Any]) -> Table:
     result.add_row("time", f"{summary['seconds']:.0f} s, per schedule {_told(summary['seconds_per_schedule'])}")
     faults = ", ".join(f"{count} {kind}" for kind, count in summary["faults"].items() if count)
     result.add_row("faults", f"{sum(summary['faults'].values())}: {faults}")
-    result.add_row("faults after the job's end", str(summary["faults_after_the_end"]))
+    result.add_row("faults that missed (job over, queue empty, Redis away)", str(summary["faults_that_missed"]))
     for word in (*_WORDS, "other_findings"):
         result.add_row(word.replace("_", " "), str(summary[word]))
     result.add_row("worker killed → items run again", _told(summary["recovery_after_worker_kill"]))

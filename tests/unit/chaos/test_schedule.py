@@ -23,10 +23,18 @@ def test_schedules_stay_within_bounds():
 
 
 def test_a_frozen_worker_sleeps_past_its_lease():
-    for pace in (QUICK, DEFAULT):
-        faults = [fault for seed in range(100) for fault in draw(seed, pace, 2).faults]
-        naps = [f.seconds for f in faults if f.kind is Kind.FREEZE and f.target.startswith("worker")]
-        assert naps and min(naps) > pace.lease
+    faults = [fault for schedule in DRAWN for fault in schedule.faults]
+    naps = [one.seconds for one in faults if one.kind is Kind.FREEZE and one.target.startswith("worker")]
+    assert naps and min(naps) > QUICK.lease
+
+
+def test_the_default_leases_meet_kills_only():
+    faults = [fault for seed in range(50) for fault in draw(seed, DEFAULT, 2).faults]
+    assert {(fault.kind, fault.target) for fault in faults} == {
+        (Kind.KILL, "worker-1"),
+        (Kind.KILL, "worker-2"),
+        (Kind.KILL, "redis"),
+    }
 
 
 def test_every_kind_of_fault_strikes_at_stages_and_at_any_time():
