@@ -20,7 +20,7 @@ from tests.chaos.pace import Pace
 from tests.chaos.stack import ChaosStack
 
 START_SECONDS = 120.0
-_POLL_SECONDS = 0.05
+_REVIVE_SECONDS, _LOOK_SECONDS = 0.05, 0.15
 _AWAY_SECONDS = 0.3  # what ends by itself is started again after this
 
 
@@ -86,13 +86,19 @@ class Deployment:
 
     def await_whole(self) -> None:
         """Return when everything runs and answers. Raises TimeoutError with the processes that do not."""
-        until(lambda: not self.missing(), START_SECONDS, lambda: f"not whole again: {', '.join(self.missing())}")
+        waiting = [*self._processes]
 
-    def missing(self) -> list[str]:
-        """Processes that do not run or do not answer."""
-        down = [name for name, process in self._processes.items() if not process.running]
-        silent = [name for name, address in self.stack.listening.items() if not is_serving(address, 1.0)]
-        return [*down, *silent] + ([] if self._pings() else ["redis"])
+        def whole() -> bool:
+            waiting[:] = [name for name in waiting if not self._answers(name)]
+            return not waiting
+
+        until(whole, START_SECONDS, lambda: f"not whole again: {', '.join(waiting)}")
+
+    def _answers(self, name: str) -> bool:
+        if name == "redis":
+            return self._pings()
+        address = self.stack.listening.get(name)
+        return self._processes[name].running and (address is None or is_serving(address, 1.0))
 
     def logs(self) -> dict[str, Path]:
         """The processes' logs."""
@@ -111,7 +117,7 @@ class Deployment:
     def _revive(self) -> None:
         """Start what has ended, when its time has come."""
         due: dict[str, float] = {}
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._stop.wait(_REVIVE_SECONDS):
             for name in [name for name, process in self._processes.items() if not process.running]:
                 with self._lock:
                     if time.monotonic() < due.setdefault(name, time.monotonic() + self._away.pop(name, _AWAY_SECONDS)):
@@ -122,7 +128,8 @@ class Deployment:
                     threading.Thread(target=self._note_redis, daemon=True).start()
 
     def _note_redis(self) -> None:
-        until(self._pings, START_SECONDS, lambda: "Redis does not answer")
+        while not self._pings():
+            time.sleep(_REVIVE_SECONDS)
         self.redis_back = time.time()
 
     def _pings(self) -> bool:
@@ -139,7 +146,7 @@ def until(what: Callable[[], bool], seconds: float, else_say: Callable[[], str])
     while not what():
         if time.monotonic() > deadline:
             raise TimeoutError(else_say())
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_LOOK_SECONDS)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -15,6 +15,8 @@ from tests.chaos.runner import Outcome, Run
 from tests.chaos.schedule import Schedule
 from tests.chaos.world import Results, build
 
+_GIVES_UP = b"exit, to be started again"  # orchestrator/worker/watchdog.py
+
 
 @dataclass
 class Lane:
@@ -48,22 +50,37 @@ class Lane:
         """Schedules from this one on, to the end or to one that failed; the next one."""
         current: Schedule | None = schedule
         while current is not None:
-            starts = {name: log.stat().st_size for name, log in deployment.logs().items()}
+            logs = Logs(deployment)
             outcome = Run(current, deployment, expected[current.spec], self.stop).carry_out()
             if self.stop.is_set():
                 return None
+            outcome.silent_workers = logs.silent_workers()
             self.report(outcome)
             upcoming = next(self.source, None)
             if outcome.findings:
-                self._keep_logs(current.seed, deployment, starts)
+                logs.keep(self.out / f"seed-{current.seed}")
                 return upcoming
             current = upcoming
         return None
 
-    def _keep_logs(self, seed: int, deployment: Deployment, starts: dict[str, int]) -> None:
-        folder = self.out / f"seed-{seed}"
+
+class Logs:
+    """What the processes of a deployment write from now on."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._starts = {log: log.stat().st_size for log in deployment.logs().values()}
+
+    def keep(self, folder: Path) -> None:
+        """Copy it."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, log in deployment.logs().items():
-            with log.open("rb") as file:
-                file.seek(starts.get(name, 0))
-                (folder / f"{name}.log").write_bytes(file.read())
+        for log in self._starts:
+            (folder / log.name).write_bytes(self._read(log))
+
+    def silent_workers(self) -> int:
+        """How often a worker's watchdog gave up: Celery had fallen silent."""
+        return sum(self._read(log).count(_GIVES_UP) for log in self._starts)
+
+    def _read(self, log: Path) -> bytes:
+        with log.open("rb") as file:
+            file.seek(self._starts[log])
+            return file.read()

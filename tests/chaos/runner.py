@@ -42,6 +42,7 @@ class Outcome:
     seconds: float = 0.0
     worker_recoveries: list[float] = field(default_factory=list)
     redis_recoveries: list[float] = field(default_factory=list)
+    silent_workers: int = 0
 
 
 class Run:

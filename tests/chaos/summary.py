@@ -32,6 +32,7 @@ def summarize(outcomes: Sequence[Outcome], pace: str, seconds: float) -> dict[st
         "faults_that_missed": sum(one.at == 0 for one in struck),
         **{word: words[word] for word in _WORDS},
         "other_findings": sum(count for word, count in words.items() if word not in _WORDS),
+        "silent_workers": sum(outcome.silent_workers for outcome in outcomes),
         "recovery_after_worker_kill": _spread([s for one in outcomes for s in one.worker_recoveries]),
         "recovery_after_redis": _spread([s for one in outcomes for s in one.redis_recoveries]),
         "findings": [record(outcome) for outcome in outcomes if outcome.findings],
@@ -60,6 +61,7 @@ def table(summary: Mapping[str, Any]) -> Table:
     result.add_row("faults that missed (job over, queue empty, Redis away)", str(summary["faults_that_missed"]))
     for word in (*_WORDS, "other_findings"):
         result.add_row(word.replace("_", " "), str(summary[word]))
+    result.add_row("workers that fell silent", str(summary["silent_workers"]))
     result.add_row("worker killed → items run again", _told(summary["recovery_after_worker_kill"]))
     result.add_row("Redis back → the job goes on", _told(summary["recovery_after_redis"]))
     result.add_row("failed seeds", ", ".join(map(str, summary["failed"])) or "none")

@@ -13,7 +13,7 @@ from orchestrator.jobs.database import Database
 from orchestrator.jobs.records import Event
 from tests.chaos.schedule import When
 
-_PAUSE = 0.02
+_PAUSE = 0.03
 _START = "-"
 
 

@@ -45,7 +45,7 @@ def build(deployment: Deployment) -> list[Results]:
             folder = deployment.home / "images" / name
             prepare(folder, name, int(sets[name]), lambda *_: None)
             _finished(jobs, jobs.submit(index=IndexSpec(images=str(folder), name=name)))
-        expected = []
+        expected: list[Results] = []
         for number in range(len(SPECS)):
             job = _finished(jobs, jobs.submit(spec_of(number, range(FEATURES))))
             expected.append({result.feature: without_timings(result) for result in jobs.results(job.id)})

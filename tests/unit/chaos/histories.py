@@ -66,8 +66,8 @@ def history() -> History:
     )
 
 
-def with_events(events: list[Event], **changes: object) -> History:
+def with_events(events: list[Event]) -> History:
     """With another log, which the watcher saw as well."""
     first = events[0].token
     seen = [(one.token, one.item, one.state, one.stage) for one in events[1:] if one.item]
-    return replace(history(), events=events, watched=Watched(first, seen), **changes)
+    return replace(history(), events=events, watched=Watched(first, seen))
