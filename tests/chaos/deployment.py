@@ -64,21 +64,24 @@ class Deployment:
             process.wait(10)
         self.stack.proxies.stop()
 
-    def end(self, name: str, number: signal.Signals, away: float) -> None:
-        """Send a process a signal that ends it; it is started again `away` seconds after its end."""
+    def end(self, name: str, number: signal.Signals, away: float) -> bool:
+        """Send a process a signal that ends it; it is started again `away` seconds after its end. False: it is not
+        there."""
         with self._lock:
+            if not _signal(self._processes[name], number):
+                return False
             self._away[name] = away
-            _signal(self._processes[name], number)
+            return True
 
     @contextmanager
-    def frozen(self, name: str) -> Iterator[None]:
-        """SIGSTOP, and SIGCONT at the end unless that process is gone."""
+    def frozen(self, name: str) -> Iterator[bool]:
+        """SIGSTOP, and SIGCONT at the end unless that process is gone. Gives False if it is not there."""
         process = self._processes[name]
         with self._lock:
             pid = process.pid
-            _signal(process, signal.SIGSTOP)
+            there = _signal(process, signal.SIGSTOP)
         try:
-            yield
+            yield there
         finally:
             with self._lock:
                 if process.pid == pid:
@@ -149,6 +152,9 @@ def until(what: Callable[[], bool], seconds: float, else_say: Callable[[], str])
         time.sleep(_LOOK_SECONDS)
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
-    if process.running and process.pid is not None:
-        os.kill(process.pid, number)
+def _signal(process: Process, number: signal.Signals) -> bool:
+    """Whether it was there to get it."""
+    if not process.running or process.pid is None:
+        return False
+    os.kill(process.pid, number)
+    return True

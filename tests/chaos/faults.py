@@ -34,12 +34,15 @@ def strike(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
 
 
 def _end(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
-    deployment.end(fault.target, _SIGNALS[fault.kind], fault.seconds)
+    if not deployment.end(fault.target, _SIGNALS[fault.kind], fault.seconds):
+        raise NothingThereError("it was not there")
     return ""
 
 
 def _freeze(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
-    with deployment.frozen(fault.target):
+    with deployment.frozen(fault.target) as there:
+        if not there:
+            raise NothingThereError("it was not there")
         time.sleep(fault.seconds)  # to its end even when the job is over: what wakes late must do no harm
     return ""
 

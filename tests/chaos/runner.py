@@ -25,8 +25,9 @@ from tests.chaos.watching import Watcher
 from tests.chaos.world import Results, forget_stages, spec_of
 
 Answer = TypeVar("Answer")
-_END_SECONDS = 180.0  # for a job that would take three seconds
+_END_SECONDS = 240.0  # for a job that would take three seconds
 _LOOK_SECONDS = 0.1
+_SETTLE_SECONDS = 0.3  # for what was frozen, to do the harm that it must not do
 _WATCH_SECONDS = 30.0  # for a watch to end after its job
 _REQUEST = "chaos-{seed}-{at:.6f}"
 _LOST_WITH_REDIS = 2.5  # seconds before its death whose acknowledged writes Redis may lose (appendfsync everysec)
@@ -92,6 +93,8 @@ class Run:
         for thread in threads:
             thread.join()
         self._deployment.await_whole()
+        time.sleep(_SETTLE_SECONDS)
+        self._await_end(job)  # again: a Redis that was killed in the last moment may have forgotten it
         results = self._patiently(lambda: list(self._client.results(job)))
         counts: Counter[str] = Counter()
         for result in results:
