@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 FEATURES ?= 64
 OUT ?= out/demo
 EXAMPLES ?= 10000
+SEEDS ?= 20
+JOBS ?= 1
+LEASES ?= quick
 
 # Two torch processes with two threads each crawl on a small machine: one thread each, more by replicas.
 export OMP_NUM_THREADS ?= 1
@@ -16,7 +19,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-gpu e2e chaos-machine rules protos lock zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-gpu chaos chaos-machine rules e2e protos lock zoo screenshot clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +58,9 @@ bench: env ## ratios measured side by side, printed as a table
 
 bench-gpu: env ## models of the published sizes on this machine's GPU, written to docs/gpu-bench.md
 	$(BIN)/python -m tests.bench.gpu
+
+chaos: env ## fault schedules against real processes: SEEDS=n, JOBS=deployments side by side; SEED=17 repeats one
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --jobs $(JOBS) --leases $(LEASES) $(if $(SEED),--seed $(SEED) --verbose)
 
 e2e: env ## the containers: build, up, a job, scaling under load, kills (needs Docker; skips with a reason)
 	$(BIN)/python -m pytest -s -rs tests/e2e

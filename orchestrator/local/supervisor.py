@@ -96,10 +96,11 @@ class Supervisor:
             self._report(name, "restarted")
 
     def stop(self) -> None:
-        """Worker and API drain first, then the services, Redis last."""
+        """Workers and API drain first, then the services, Redis last."""
         self.stack.addresses.forget(self.stack.home)
-        services = [name for name in self._processes if name not in ("worker", "api", "redis")]
-        for group in (["worker", "api"], services, ["redis"]):
+        orchestrators = [name for name in self._processes if name == "api" or name.startswith("worker")]
+        services = [name for name in self._processes if name not in (*orchestrators, "redis")]
+        for group in (orchestrators, services, ["redis"]):
             present = [self._processes[name] for name in group if name in self._processes]
             for process in present:
                 process.terminate()

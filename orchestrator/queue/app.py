@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Connection, Queue
 
 from orchestrator.jobs.keys import QUEUE
 from orchestrator.settings import OrchestratorSettings
 
 # Longer than any item: with a shorter one Celery would deliver a running item again (a claim would refuse it, though).
 _VISIBILITY_SECONDS = 3600
+# Pauses between looks for a broker that went away: kombu's own grow to half a minute, in which nothing would run.
+_LOOKS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+
+
+class _Connection(Connection):  # type: ignore[misc]  # kombu is untyped
+    """One that finds a broker again soon after it is back, however long it was away."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        return super().ensure_connection(*args, **(_LOOKS | options))
 
 
 def make_app(settings: OrchestratorSettings) -> Celery:
     """An app without tasks, enough to publish; `tasks.register` adds them in a worker."""
     app = Celery("steerscope", broker=settings.redis_with_password(), set_as_current=False)
     app.conf.update(_configuration(settings))
+    app.amqp.Connection = _Connection
     return app
 
 

@@ -5,11 +5,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from orchestrator.analysis.judge import Judge, load_judge
 from orchestrator.client import JobsClient
-from orchestrator.local.images import prepare_images
+from orchestrator.local.images import SETS, prepare_images
 from orchestrator.local.stack import Stack
 from orchestrator.local.supervisor import Supervisor
 from protos.v1.jobs_pb2 import DONE, IndexSpec, Job
@@ -28,9 +29,17 @@ class RunningStack:
         self.supervisor = supervisor
         self.stack = supervisor.stack
         self.client = JobsClient(self.stack.addresses.api)
+
+    @cached_property
+    def judge(self) -> Judge:
         judge = load_judge(self.stack.profile.section("judge"))
         assert judge is not None
-        self.judge: Judge = judge
+        return judge
+
+    def index_all(self) -> None:
+        """Index the image sets that came with the profile."""
+        for name in SETS:
+            assert self.index(name, self.stack.images / name).state == DONE
 
     def index(self, name: str, folder: Path) -> Job:
         return self.finish(self.client.submit(index=IndexSpec(images=str(folder), name=name)))
@@ -64,15 +73,14 @@ def running_stack(home: Path, services: dict[str, ServiceProcess]) -> Iterator[R
     def draw(root: Path) -> None:
         prepare_images(small, root, lambda *_: None)
 
-    with Supervisor(stack, lambda *_: None, draw) as supervisor, _reviving(supervisor):
+    with Supervisor(stack, lambda *_: None, draw) as supervisor, reviving(supervisor):
         running = RunningStack(supervisor)
-        for name in ("explain", "test"):
-            assert running.index(name, stack.images / name).state == DONE
+        running.index_all()
         yield running
 
 
 @contextmanager
-def _reviving(supervisor: Supervisor) -> Iterator[None]:
+def reviving(supervisor: Supervisor) -> Iterator[None]:
     """Watches the parts as `steerscope up` does: what dies is started again."""
     stop = threading.Event()
     watcher = threading.Thread(target=supervisor.watch, args=(stop.is_set,), daemon=True)

@@ -5,8 +5,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from orchestrator.jobs.dispatcher import dispatch
+from orchestrator.local.ports import free_ports
 from orchestrator.queue.app import make_app
 from orchestrator.queue.tasks import TASKS, publisher, register
 from orchestrator.settings import OrchestratorSettings
@@ -49,6 +51,16 @@ def test_tasks_call_the_runner():
     for name in TASKS.values():
         app.tasks[name]("job", "1")
     assert seen == [("job", "1")] * 2
+
+
+def test_a_broker_that_was_long_away_is_found_soon(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda seconds: None)
+    nobody = OrchestratorSettings(redis_url=f"redis://127.0.0.1:{free_ports(1)[0]}/0")
+    pauses: list[float] = []
+    with make_app(nobody).connection_for_read() as connection, pytest.raises(OperationalError):
+        connection.ensure_connection(lambda error, pause: pauses.append(pause), 30)  # as Celery's consumer calls it
+    assert len(pauses) == 30
+    assert max(pauses) <= 3
 
 
 @pytest.mark.parametrize("handlers", ["nowhere:handlers", "orchestrator.worker.handlers:nothing", "nonsense"])
