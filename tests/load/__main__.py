@@ -1,0 +1,32 @@
+"""`python -m tests.load COMMAND`: the tools of this room; `--help` of each tells what it measures."""
+
+import argparse
+import sys
+from typing import Any
+
+from tests.load import knee, scale, soak
+
+COMMANDS: dict[str, Any] = {"knee": knee, "soak": soak, "scale": scale}
+_EXAMPLES = {
+    "knee": "python -m tests.load knee --targets vlm,Get --seconds 10",
+    "soak": "python -m tests.load soak --minutes 60",
+    "scale": "python -m tests.load scale --features 10000 --latency-ms 400",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, module in COMMANDS.items():
+        help = (module.__doc__ or "").partition(": ")[2]
+        module.add_arguments(
+            commands.add_parser(name, help=help, description=help, epilog=f"Example: {_EXAMPLES[name]}")
+        )
+    options = parser.parse_args(arguments)
+    status: int = COMMANDS[options.command].run(options)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
