@@ -7,10 +7,12 @@ from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from services.serving.tls_settings import ClientTlsSettings, ServerTlsSettings
 
 
-class OrchestratorSettings(BaseSettings):
+class OrchestratorSettings(ServerTlsSettings, ClientTlsSettings):
     """What the API and the workers share. Times in seconds. What a job computes is not set here but in the profile."""
 
     model_config = SettingsConfigDict(env_prefix="STEERSCOPE_", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -27,6 +29,21 @@ class OrchestratorSettings(BaseSettings):
     api_port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free one")
     api_threads: int = Field(
         default=64, ge=4, description="calls served at once; a watcher or an Explain holds one each"
+    )
+    api_token_file: Path | None = Field(
+        default=None, description="tokens that callers must bring, one a line; unset: whoever reaches the port may call"
+    )
+    api_explains: int = Field(
+        default=16, ge=1, description="Explains at once: each runs the pipeline in the API's process"
+    )
+    api_max_message_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="of one message; the largest are Submits with given texts"
+    )
+    api_max_connection_age_seconds: float = Field(
+        default=300, gt=0, description="then a client connects again: to any replica, with the certificate of the day"
+    )
+    api_max_connection_age_grace_seconds: float = Field(
+        default=3600, gt=0, description="for streams of an aged connection; Watch resumes where it was cut"
     )
     drain_seconds: float = Field(
         default=30, ge=0, description="after SIGTERM: time for running items and calls to finish"

@@ -60,9 +60,10 @@ class ServiceClients:
 
     @classmethod
     def connect(cls, settings: OrchestratorSettings) -> ServiceClients:
-        """Clients of the targets in the settings. Never before a fork; nothing is called yet."""
+        """Clients of the targets in the settings. Never before a fork; nothing is called yet. Raises TlsError."""
         targets = {field.name: getattr(settings, field.name) for field in fields(cls)}
-        return cls(**{name: ServiceClient(target) for name, target in targets.items() if target})
+        tls = settings.client_tls()
+        return cls(**{name: ServiceClient(target, tls=tls) for name, target in targets.items() if target})
 
     def get(self, name: str) -> Service:
         """The service of that name. Raises LookupError if this deployment has none."""
