@@ -15,8 +15,8 @@ from orchestrator.access import Access, BearerToken
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsStub
 from protos.v1.results_pb2 import FeatureResult
-from services.serving.channel import connect
 from services.serving.handshake import tls_trouble
+from services.serving.tls import connect
 
 Answer = TypeVar("Answer")
 Code = grpc.StatusCode

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from redis.exceptions import RedisError
 
-from orchestrator.api.validation import InvalidRequestError
+from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError

@@ -46,7 +46,7 @@ class ApiServer:
         """Raises TokensError."""
         self._settings = settings
         patience = min(settings.redis_retry_seconds, _REDIS_RETRY_SECONDS)
-        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience)
+        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience, settings.redis_tls())
         self._servicer = Servicer(settings, self._database, backend)
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import grpc
 
-from orchestrator.api.backend import Backend
+from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
+from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.results import results
 from orchestrator.api.validation import (
     check_explain,
@@ -30,6 +31,7 @@ from orchestrator.jobs.model import CancelledItem
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import JobRecord
 from orchestrator.jobs.store import JobStore
+from orchestrator.queue.tasks import EXPLAIN
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsServicer
@@ -48,6 +50,7 @@ class Servicer(JobsServicer):
         self._reader = JobReader(database)
         self._events = EventLog(database)
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
+        self._explains = threading.BoundedSemaphore(settings.api_explains)
         self.draining = threading.Event()
 
     @unary
@@ -57,6 +60,7 @@ class Servicer(JobsServicer):
         job = self._store.find_request(request.request_id, stored)
         if job is None:
             planned = self._backend.plan(request)
+            self._check_items(planned)
             job = self._store.submit(
                 request.request_id, planned.kind, planned.plan, stored, planned.items, planned.final
             )
@@ -104,7 +108,19 @@ class Servicer(JobsServicer):
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
         check_explain(request)
         with self._stream(context, drains=False) as check:
-            yield from explain(self._backend, request, check)
+            if not self._explains.acquire(blocking=False):
+                raise BusyError("too many Explains run on this server; try again, or raise STEERSCOPE_API_EXPLAINS")
+            try:
+                yield from explain(self._backend, request, check)
+            finally:
+                self._explains.release()
+
+    def _check_items(self, planned: Planned) -> None:
+        count, most = len(planned.items), self._settings.max_job_items
+        if count > most:
+            field = "features" if planned.kind == EXPLAIN else "index.shard_size"
+            remedy = "submit parts, larger shards, or raise STEERSCOPE_MAX_JOB_ITEMS"
+            raise InvalidRequestError(field, f"makes {count} items, at most {most} may be in one job", remedy)
 
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)

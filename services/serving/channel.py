@@ -1,12 +1,11 @@
 """The one recipe for a gRPC channel to a model service (measured: the retry buffer and the health check matter)."""
 
 import json
-from collections.abc import Sequence
 
 import grpc
 
 from services.serving.oip import SERVICE_NAME
-from services.serving.tls import ClientTls
+from services.serving.tls import ClientTls, connect
 
 MAX_MESSAGE_BYTES = 64 << 20
 _RETRY_BUFFER_BYTES = 96 << 20  # with the default, requests above 256 KiB are silently never retried
@@ -57,10 +56,3 @@ def open_channel(target: str, max_message_bytes: int = MAX_MESSAGE_BYTES, tls: C
         target if "://" in target or target.startswith(("unix:", "dns:", "ipv4:", "ipv6:")) else f"dns:///{target}"
     )
     return connect(address, channel_options(max_message_bytes), tls)
-
-
-def connect(address: str, options: Sequence[tuple[str, str | int]], tls: ClientTls | None) -> grpc.Channel:
-    """A channel under TLS, or in plain text without. Raises TlsError."""
-    if tls is None:
-        return grpc.insecure_channel(address, options=options)
-    return grpc.secure_channel(address, tls.credentials(), options=options)

@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,13 @@ def add_port(server: Any, address: str, tls: ServerTls | None) -> int:
     if tls is None:
         return int(server.add_insecure_port(address))
     return int(server.add_secure_port(address, tls.credentials()))
+
+
+def connect(address: str, options: Sequence[tuple[str, str | int]], tls: ClientTls | None) -> grpc.Channel:
+    """A channel under TLS, or in plain text without. Raises TlsError."""
+    if tls is None:
+        return grpc.insecure_channel(address, options=options)
+    return grpc.secure_channel(address, tls.credentials(), options=options)
 
 
 def _stamp(*files: Path | None) -> Stamp:
