@@ -44,8 +44,8 @@ class TensorSpec:
 
     `dims` are the dimensions of one row, −1 for a free one; `()` is a scalar, which travels as `[b, 1]`.
     In a model without batching (`max_batch_size == 0`) they are the whole shape.
-    `default` fills the rows that leave an optional tensor out (`None`) beside rows that give it. A text or prompt has at
-    most `max_bytes` bytes.
+    `default` fills the rows that leave an optional tensor out (`None`) beside rows that give it.
+    A text or prompt has at most `max_bytes` bytes.
     """
 
     name: str
