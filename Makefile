@@ -19,7 +19,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-gpu chaos chaos-machine rules e2e protos lock zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-gpu chaos chaos-machine rules e2e protos lock audit zoo screenshot clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ lock: env ## resolve the dependencies again (torch without a local version: the 
 	$(UV) pip compile --quiet pyproject.toml --all-extras --python-version 3.11 --no-emit-find-links \
 	  --custom-compile-command "make lock" -o requirements.lock
 	sed -i -E 's/^(torch==[0-9.]+)\+cpu/\1/; /^ *# .*\/wheels/d' requirements.lock
+
+audit: env ## known vulnerabilities of the pinned dependencies (asks PyPI; says so if it cannot)
+	$(UV:$(BIN)/uv=) sh deploy/audit.sh $(BIN)/uv
 
 zoo: env ## retrain every model of the microworld from scratch (about 90 minutes on two cores)
 	$(BIN)/python -m services.microworld.training all

@@ -11,9 +11,12 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
+from orchestrator.access import Access, BearerToken
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsStub
 from protos.v1.results_pb2 import FeatureResult
+from services.serving.handshake import tls_trouble
+from services.serving.tls import connect
 
 Answer = TypeVar("Answer")
 Code = grpc.StatusCode
@@ -37,6 +40,18 @@ _SERVICE_CONFIG = {
         }
     ]
 }
+
+
+_OPTIONS: tuple[tuple[str, str | int], ...] = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.enable_retries", 1),
+    ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_reconnect_backoff_ms", 5000),
+)
 
 
 class JobsError(Exception):
@@ -63,10 +78,19 @@ class UnavailableError(JobsError):
     """The API, or something that it needs, does not answer."""
 
 
+class NoConnectionError(UnavailableError):
+    """Client and API do not agree on TLS; the message says what to set."""
+
+
+class UnauthenticatedError(JobsError):
+    """The API wants a token, or another one."""
+
+
 _ERRORS: dict[grpc.StatusCode, type[JobsError]] = {
     Code.INVALID_ARGUMENT: InvalidRequestError,
     Code.NOT_FOUND: NotFoundError,
     Code.ALREADY_EXISTS: ConflictError,
+    Code.UNAUTHENTICATED: UnauthenticatedError,
     Code.UNAVAILABLE: UnavailableError,
     Code.DEADLINE_EXCEEDED: UnavailableError,
 }
@@ -75,22 +99,16 @@ _ERRORS: dict[grpc.StatusCode, type[JobsError]] = {
 class JobsClient:
     """A connection to the API at `HOST:PORT`. All methods raise JobsError."""
 
-    def __init__(self, address: str, *, reconnect_seconds: float = 60.0) -> None:
+    def __init__(self, address: str, *, reconnect_seconds: float = 60.0, access: Access | None = None) -> None:
+        """`access`: token and TLS, from the environment if not given. Raises AccessError, TlsError."""
+        access = access or Access.from_environment()
+        token = access.bearer(address)
         self.address = address
         self._reconnect = reconnect_seconds
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-                ("grpc.enable_retries", 1),
-                ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-                ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-                ("grpc.keepalive_time_ms", 30_000),
-                ("grpc.keepalive_timeout_ms", 10_000),
-                ("grpc.max_reconnect_backoff_ms", 5000),
-            ],
-        )
+        self._tls = access.client_tls()
+        self._channel = connect(address, _OPTIONS, self._tls)
+        if token is not None:
+            self._channel = grpc.intercept_channel(self._channel, BearerToken(token))
         self._stub = JobsStub(self._channel)
 
     def submit(
@@ -139,6 +157,8 @@ class JobsClient:
                     pause, give_up = _FIRST_PAUSE, time.monotonic() + self._reconnect
                     yield event
                 return
+            except NoConnectionError:
+                raise
             except UnavailableError:
                 if time.monotonic() + pause > give_up:
                     raise
@@ -202,4 +222,8 @@ class JobsClient:
     def _error(self, error: Any) -> JobsError:
         code, message = error.code(), error.details() or error.code().name
         kind = _ERRORS.get(code, JobsError)
-        return kind(code, f"the Jobs API at {self.address}: {message}" if kind is UnavailableError else message)
+        if code is Code.UNAVAILABLE and (trouble := tls_trouble(self.address, self._tls)):
+            kind, message = NoConnectionError, trouble
+        return kind(
+            code, f"the Jobs API at {self.address}: {message}" if issubclass(kind, UnavailableError) else message
+        )

@@ -26,7 +26,7 @@ class Deps:
     def connect(cls, settings: OrchestratorSettings) -> Deps:
         """Open everything that the settings name; no service is called yet. Never before a fork."""
         store = ArtifactStore(settings.artifacts)
-        return cls(settings, store, ServiceClients.connect(settings), IndexCache(store))
+        return cls(settings, store, ServiceClients.connect(settings), IndexCache(store, roots=settings.roots()))
 
     @cached_property
     def cache(self) -> StageCache:

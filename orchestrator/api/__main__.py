@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from orchestrator.api.backend import PipelineBackend
@@ -16,7 +15,7 @@ from orchestrator.api.server import ApiServer
 from orchestrator.settings import OrchestratorSettings
 from services.serving import tracing
 from services.serving.logs import configure_logging
-from services.serving.profile import ProfileError
+from services.serving.tls import TlsError
 
 EXIT_START, EXIT_USAGE = 1, 2
 log = logging.getLogger(__name__)
@@ -33,12 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         configure_logging("api", settings.log_format, settings.log_level)
         tracing.configure("api")
         server = ApiServer(settings, PipelineBackend.connect(settings))
-    except (ValidationError, ProfileError) as error:
+    except ValueError as error:  # of settings, the profile, tokens, a password
         sys.stderr.write(f"api: {error}\n")
         return EXIT_USAGE
     try:
         server.start()
-    except (RuntimeError, OSError, RedisError) as error:
+    except (RuntimeError, OSError, RedisError, TlsError) as error:
         log.error("cannot start: %s", error)
         return EXIT_START
     number = signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -71,7 +71,8 @@ class PipelineBackend:
 
     def plan(self, request: SubmitRequest) -> Planned:
         if request.HasField("index"):
-            index = plan_index(request.index, profile=self._profile, facts=self._facts(), store=self.store)
+            roots = self._deps.settings.roots()
+            index = plan_index(request.index, profile=self._profile, facts=self._facts(), store=self.store, roots=roots)
             return Planned(INDEX, index.model_dump_json(), index.items(), MERGE)
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
@@ -93,7 +94,9 @@ class PipelineBackend:
         if not given.HasField("contrast"):
             return RawDirection.check(given.values, given.name, plan)
         calls = self._deps.calls(cancelled, plan.models, Priority.INTERACTIVE)
-        return contrast_direction(given.contrast, given.name, plan, calls, self._deps.cache)
+        return contrast_direction(
+            given.contrast, given.name, plan, calls, self._deps.cache, self._deps.settings.roots()
+        )
 
     def _facts(self) -> ModelFacts:
         return collect(self._deps.clients, self._deps.cache)

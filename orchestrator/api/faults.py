@@ -12,8 +12,8 @@ import grpc
 from redis.exceptions import RedisError
 
 from orchestrator import metrics
+from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.observed import Observed, observed
-from orchestrator.api.validation import InvalidRequestError
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from orchestrator.api.validation import InvalidRequestError
+from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.jobs.model import ItemState
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import ItemRecord

@@ -13,9 +13,11 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import REGISTRY
 
 from orchestrator import metrics
+from orchestrator.access import is_loopback
 from orchestrator.api.backend import Backend
 from orchestrator.api.gauges import DeploymentCollector
 from orchestrator.api.servicer import Servicer
+from orchestrator.api.tokens import TokenInterceptor, Tokens
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.dispatcher import dispatcher
 from orchestrator.jobs.reader import JobReader
@@ -26,11 +28,13 @@ from orchestrator.queue.tasks import publisher
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2
 from protos.v1.jobs_pb2_grpc import add_JobsServicer_to_server
+from services.serving.limits import server_options
+from services.serving.tls import add_port
 
 log = logging.getLogger(__name__)
 
 SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
-_MAX_MESSAGE_BYTES = 64 << 20
+_CALLS_PER_THREAD = 4  # those above the threads wait for one, each with its message; more are RESOURCE_EXHAUSTED
 _REDIS_RETRY_SECONDS = 5.0  # a caller waits; workers are more patient
 _NOTICE_SECONDS = 1.0  # for clients to see NOT_SERVING before calls are refused
 
@@ -39,21 +43,25 @@ class ApiServer:
     """Start, then `drain` once."""
 
     def __init__(self, settings: OrchestratorSettings, backend: Backend) -> None:
+        """Raises TokensError."""
         self._settings = settings
         patience = min(settings.redis_retry_seconds, _REDIS_RETRY_SECONDS)
-        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience)
+        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience, settings.redis_tls())
         self._servicer = Servicer(settings, self._database, backend)
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")
         )
+        calls = settings.api_threads * _CALLS_PER_THREAD
         self._server = grpc.server(
             ThreadPoolExecutor(settings.api_threads, "call"),
-            options=[
-                ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-                ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
-                ("grpc.so_reuseport", 0),
-            ],
+            interceptors=_interceptors(settings),
+            options=server_options(
+                max_message_bytes=settings.api_max_message_bytes,
+                max_streams=calls,
+                age_seconds=settings.api_max_connection_age_seconds,
+                grace_seconds=settings.api_max_connection_age_grace_seconds,
+            ),
+            maximum_concurrent_rpcs=calls,
         )
         add_JobsServicer_to_server(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -64,15 +72,17 @@ class ApiServer:
             sweeper(store, settings),
         ]
         # Impatient: a scrape that waits for Redis tells nothing at all.
-        self._gauges = Database(settings.redis_with_password(), settings.key_prefix, 0)
+        self._gauges = Database(settings.redis_with_password(), settings.key_prefix, 0, settings.redis_tls())
         self._collector = DeploymentCollector(self._gauges)
         self._metrics: WSGIServer | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Serve. Raises RuntimeError or OSError if a port is taken, RedisError if Redis does not answer."""
+        """Serve. Raises RuntimeError or OSError if a port is taken, RedisError if Redis does not answer, TlsError."""
         self._database.read("PING")
-        self.port = self._server.add_insecure_port(f"{self._settings.api_host}:{self._settings.api_port}")
+        address = f"{self._settings.api_host}:{self._settings.api_port}"
+        self.port = add_port(self._server, address, self._settings.server_tls())
+        _warn_of_openness(self._settings)
         self._server.start()
         for chore in self._chores:
             chore.start()
@@ -95,3 +105,26 @@ class ApiServer:
         REGISTRY.unregister(self._collector)
         self._gauges.close()
         self._database.close()
+
+
+def _interceptors(settings: OrchestratorSettings) -> list[grpc.ServerInterceptor]:
+    """What every call passes, outermost first."""
+    return [] if settings.api_token_file is None else [TokenInterceptor(Tokens(settings.api_token_file))]
+
+
+def _warn_of_openness(settings: OrchestratorSettings) -> None:
+    """Other machines reach the port: say what that means, once."""
+    if is_loopback(settings.api_host):
+        return
+    if settings.api_token_file is None:
+        log.warning(
+            "%s is no loopback address and no token is asked for: whoever reaches the port can submit jobs and read "
+            "results and images; set STEERSCOPE_API_TOKEN_FILE",
+            settings.api_host,
+        )
+    if settings.tls_cert is None:
+        log.warning(
+            "%s is no loopback address and there is no TLS: whoever hears the network reads tokens, texts and results; "
+            "set STEERSCOPE_TLS_CERT and STEERSCOPE_TLS_KEY",
+            settings.api_host,
+        )

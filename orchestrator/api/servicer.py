@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import grpc
 
-from orchestrator.api.backend import Backend
+from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
+from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.results import results
 from orchestrator.api.status import status
 from orchestrator.api.validation import (
@@ -33,6 +34,7 @@ from orchestrator.jobs.overview import Overview
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import JobRecord
 from orchestrator.jobs.store import JobStore
+from orchestrator.queue.tasks import EXPLAIN
 from orchestrator.remote import Board, ServiceClients
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
@@ -52,8 +54,9 @@ class Servicer(JobsServicer):
         self._store = JobStore(database, settings)
         self._reader = JobReader(database)
         self._events = EventLog(database)
-        self._board = Board(ServiceClients.targets(settings))
+        self._board = Board(ServiceClients.targets(settings), settings.client_tls())
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
+        self._explains = threading.BoundedSemaphore(settings.api_explains)
         self.draining = threading.Event()
 
     @unary
@@ -107,7 +110,19 @@ class Servicer(JobsServicer):
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
         check_explain(request)
         with self._stream(context, drains=False) as check:
-            yield from explain(self._backend, request, check)
+            if not self._explains.acquire(blocking=False):
+                raise BusyError("too many Explains run on this server; try again, or raise STEERSCOPE_API_EXPLAINS")
+            try:
+                yield from explain(self._backend, request, check)
+            finally:
+                self._explains.release()
+
+    def _check_items(self, planned: Planned) -> None:
+        count, most = len(planned.items), self._settings.max_job_items
+        if count > most:
+            field = "features" if planned.kind == EXPLAIN else "index.shard_size"
+            remedy = "submit parts, larger shards, or raise STEERSCOPE_MAX_JOB_ITEMS"
+            raise InvalidRequestError(field, f"makes {count} items, at most {most} may be in one job", remedy)
 
     def close(self) -> None:
         """Close the connections."""
@@ -115,6 +130,7 @@ class Servicer(JobsServicer):
 
     def _submit(self, request: pb.SubmitRequest, stored: bytes) -> str:
         planned = self._backend.plan(request)
+        self._check_items(planned)
         return self._store.submit(
             request.request_id,
             planned.kind,

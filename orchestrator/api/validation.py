@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 import re
 
+from orchestrator.api.invalid import InvalidRequestError
+from orchestrator.api.sizes import check_sizes
 from orchestrator.jobs.events import is_token
 from protos.v1.jobs_pb2 import Direction, ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
 
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_LONGEST_NAME = 200
 _MOST_JOBS = 1000
-
-
-class InvalidRequestError(ValueError):
-    """A request that breaks a rule; the message is for the caller."""
-
-    def __init__(self, field: str, rule: str, remedy: str) -> None:
-        super().__init__(f"{field}: {rule}; {remedy}")
 
 
 def check_job_id(job: str, field: str = "job_id") -> None:
@@ -39,9 +33,7 @@ def check_submit(request: SubmitRequest) -> None:
         raise InvalidRequestError(
             "spec, index", f"{given} given", "give spec to explain features, or index to build one"
         )
-    name, field = (request.index.name, "index.name") if request.HasField("index") else (request.spec.name, "spec.name")
-    if len(name) > _LONGEST_NAME:
-        raise InvalidRequestError(field, f"has {len(name)} characters, at most {_LONGEST_NAME} are kept", "shorten it")
+    check_sizes(request)
 
 
 def check_list(request: ListRequest) -> None:
@@ -69,6 +61,7 @@ def check_watch(request: WatchRequest) -> None:
 def check_results(request: ResultsRequest) -> None:
     """Raise unless the filters can match."""
     check_job_id(request.job_id)
+    check_sizes(request)
     if request.feature_ids and min(request.feature_ids) < 0:
         raise InvalidRequestError("feature_ids", f"{min(request.feature_ids)} is negative", "give ids of features")
     if "" in request.variants:
@@ -77,6 +70,7 @@ def check_results(request: ResultsRequest) -> None:
 
 def check_explain(request: ExplainRequest) -> None:
     """Raise unless it has a target."""
+    check_sizes(request)
     target = request.WhichOneof("target")
     if target is None:
         raise InvalidRequestError("target", "neither feature nor direction given", "give one of them")

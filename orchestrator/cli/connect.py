@@ -29,5 +29,5 @@ def find_api(api: str | None, home: Path | None = None) -> str:
 
 
 def connect(api: str | None, home: Path | None = None) -> JobsClient:
-    """A client of the API. Whether it answers shows at the first call."""
+    """A client of the API, with the token and TLS of the environment. Whether it answers shows at the first call."""
     return JobsClient(find_api(api, home))

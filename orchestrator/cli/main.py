@@ -6,8 +6,11 @@ import sys
 import typer
 from rich.markup import escape
 
+from orchestrator.access import AccessError
 from orchestrator.cli import (
+    access,
     cancel,
+    certs,
     demo,
     doctor,
     explain,
@@ -29,6 +32,7 @@ from orchestrator.containers import ContainersError
 from orchestrator.local.redis import NoRedisError
 from orchestrator.local.supervisor import StackError
 from services.serving.profile import ProfileError
+from services.serving.tls import TlsError
 
 app = typer.Typer(
     help="Name the features inside a vision encoder by steering them, and score every name.",
@@ -39,12 +43,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (up, doctor, images, index, submit, watch, results, explain, cancel, status, scale, report, tune, demo):
+for command in (
+    up,
+    doctor,
+    images,
+    index,
+    submit,
+    watch,
+    results,
+    explain,
+    cancel,
+    status,
+    scale,
+    report,
+    tune,
+    demo,
+    certs,
+):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
 app.add_typer(sae.app, name="sae")
 
-_ERRORS = (CommandError, ContainersError, JobsError, StackError, NoRedisError, ProfileError)
+app.callback()(access.options)
+
+_ERRORS = (AccessError, CommandError, ContainersError, JobsError, NoRedisError, ProfileError, StackError, TlsError)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
 
 
 def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> ItemResult:
-    images = listed_images(deps.store, plan.root, plan.listing, context.job)
+    images = listed_images(deps.store, plan.root, plan.listing, context.job, deps.settings.roots())
     builder = ShardBuilder(plan, images, plan.shard(context.item), calls)
     start = time.monotonic()
     with tracing.span("read"):

@@ -11,7 +11,7 @@ from orchestrator.profile import ProfileSection
 from orchestrator.remote import ModelFacts
 from orchestrator.store import JSON, ArtifactStore, digest_of
 from protos.v1.jobs_pb2 import IndexSpec
-from services.imagesets import Part, open_images
+from services.imagesets import EVERYWHERE, Part, Roots, open_images
 from services.serving.profile import Profile
 
 MERGE = "merge"  # the final item
@@ -24,9 +24,11 @@ class ImageSettings(ProfileSection):
     model_config = SettingsConfigDict(env_prefix="STEERSCOPE_IMAGES_")
 
     top_k: int = Field(10, ge=1, le=1000, description="images kept per feature; a job can use at most as many")
-    reference: int = Field(256, ge=0, description="images of the fixed random sample whose scores are all stored")
+    reference: int = Field(
+        256, ge=0, le=16_384, description="images of the fixed random sample whose scores are all stored"
+    )
     test_share: float = Field(0.5, gt=0, lt=1, description="part of a place's images that its `test` split takes")
-    shard_size: int = Field(256, ge=1, description="images per task")
+    shard_size: int = Field(256, ge=1, le=65_536, description="images per task")
     batch: int = Field(16, ge=1, le=256, description="images per call of the sae service")
     reduce: Reduce = Field("mean", description="patches to image score (METHOD §4)")
     seed: int = Field(0, ge=0, description="draws the reference sample")
@@ -87,13 +89,15 @@ class IndexPlan(BaseModel):
         return f"indexing/{digest_of(self.model_dump(mode='json'))}/{item}"
 
 
-def plan(spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: ArtifactStore) -> IndexPlan:
+def plan(
+    spec: IndexSpec, *, profile: Profile, facts: ModelFacts, store: ArtifactStore, roots: Roots = EVERYWHERE
+) -> IndexPlan:
     """Make every choice of an IndexSpec. Raises IndexPlanError or ImageSetError; ProfileError for a bad profile."""
     settings = _settings(spec, profile)
     if not spec.name or "/" in spec.name:
         raise IndexPlanError("name: an index needs a name without '/', such as explain or test")
     split = _split(spec)
-    images = open_images(spec.images)
+    images = open_images(spec.images, roots=roots)
     return IndexPlan(
         name=spec.name,
         root=images.location,

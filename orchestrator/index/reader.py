@@ -15,7 +15,7 @@ from orchestrator.index.places import listed_images
 from orchestrator.index.record import IndexRecord
 from orchestrator.index.topk import TopTable
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore
-from services.imagesets import ImageSet, ImageSetError, digest_of_bytes
+from services.imagesets import EVERYWHERE, ImageSet, ImageSetError, Roots, digest_of_bytes
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class TopImage:
 class Index:
     """One index. Its arrays are read at first use; safe for many threads."""
 
-    def __init__(self, store: ArtifactStore, record: IndexRecord) -> None:
+    def __init__(self, store: ArtifactStore, record: IndexRecord, roots: Roots = EVERYWHERE) -> None:
         self.record = record
         self.id = record.id
         self.plan = record.plan
         self.set_hash = record.set_hash
         self._store = store
+        self._roots = roots
 
     @cached_property
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -61,7 +62,7 @@ class Index:
 
     @property
     def _images(self) -> ImageSet:
-        return listed_images(self._store, self.plan.root, self.plan.listing, self.id)
+        return listed_images(self._store, self.plan.root, self.plan.listing, self.id, self._roots)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -136,8 +137,8 @@ def overlap(first: Index, second: Index) -> list[str]:
 class IndexCache:
     """Indexes by id or name; the last few stay in memory."""
 
-    def __init__(self, store: ArtifactStore, size: int = 8) -> None:
-        self._store, self._size = store, size
+    def __init__(self, store: ArtifactStore, size: int = 8, roots: Roots = EVERYWHERE) -> None:
+        self._store, self._size, self._roots = store, size, roots
         self._kept: OrderedDict[str, Index] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -150,7 +151,7 @@ class IndexCache:
         with self._lock:
             if index_id not in self._kept:
                 record = IndexRecord.model_validate_json(self._store.get(f"indexes/{index_id}"))
-                self._kept[index_id] = Index(self._store, record)
+                self._kept[index_id] = Index(self._store, record, self._roots)
                 while len(self._kept) > self._size:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(index_id)

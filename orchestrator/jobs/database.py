@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Self
 
@@ -40,7 +40,8 @@ class Database:
     may run twice: every one of them is written so that the second run changes nothing or is fenced.
     """
 
-    def __init__(self, url: str, prefix: str, retry_seconds: float) -> None:
+    def __init__(self, url: str, prefix: str, retry_seconds: float, tls: Mapping[str, str] | None = None) -> None:
+        """`tls`: what `rediss://` needs beside the URL (`OrchestratorSettings.redis_tls`)."""
         self.keys = Keys(prefix)
         self._redis = redis.Redis.from_url(
             url,
@@ -48,6 +49,7 @@ class Database:
             socket_connect_timeout=5,
             socket_keepalive=True,
             health_check_interval=10,
+            **(tls or {}),
             retry=Retry(NoBackoff(), 0),  # redis-py's own would nest: reconnecting inside every retried command
         )
         self._retry = Retrying(
@@ -67,7 +69,9 @@ class Database:
     @classmethod
     def connect(cls, settings: OrchestratorSettings) -> Self:
         """The database that the settings name; nothing is called yet."""
-        return cls(settings.redis_with_password(), settings.key_prefix, settings.redis_retry_seconds)
+        return cls(
+            settings.redis_with_password(), settings.key_prefix, settings.redis_retry_seconds, settings.redis_tls()
+        )
 
     def run(self, script: str, *arguments: Argument) -> Any:
         """The answer of one transition; texts come as bytes."""

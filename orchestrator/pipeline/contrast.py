@@ -17,7 +17,7 @@ from orchestrator.pipeline.target import RawDirection
 from orchestrator.remote import Calls, RefusedInput
 from orchestrator.store import ARRAYS, StageCache
 from protos.v1.jobs_pb2 import Contrast
-from services.imagesets import ImageSet, ImageSetError, digest_of_bytes, open_images, set_hash
+from services.imagesets import EVERYWHERE, ImageSet, ImageSetError, Roots, digest_of_bytes, open_images, set_hash
 from services.sae.spec import RESIDUAL, Residual, ResidualRow
 
 MOST_IMAGES = 1000  # of one side: the mean of more moves by less than a thirtieth of the spread
@@ -34,13 +34,13 @@ class Side:
 
 
 def contrast_direction(
-    contrast: Contrast, name: str, plan: ExplainPlan, calls: Calls, cache: StageCache
+    contrast: Contrast, name: str, plan: ExplainPlan, calls: Calls, cache: StageCache, roots: Roots = EVERYWHERE
 ) -> RawDirection:
     """The direction from `negative` to `positive`. Raises PlanError, ImageSetError, what `Calls.infer` raises."""
     if "sae.residual" not in plan.models:
         raise PlanError("direction.contrast", "the sae service serves no model `residual`", "update the service")
     sides = {
-        side: _side(side, location, plan, calls, cache)
+        side: _side(side, location, plan, calls, cache, roots)
         for side, location in (("positive", contrast.positive), ("negative", contrast.negative))
     }
     difference = sides["positive"].mean - sides["negative"].mean
@@ -49,10 +49,10 @@ def contrast_direction(
     return replace(raw, note=note, sets={side: one.digest for side, one in sides.items()})
 
 
-def _side(side: str, location: str, plan: ExplainPlan, calls: Calls, cache: StageCache) -> Side:
+def _side(side: str, location: str, plan: ExplainPlan, calls: Calls, cache: StageCache, roots: Roots) -> Side:
     field = f"direction.contrast.{side}"
     try:
-        images = open_images(location)
+        images = open_images(location, roots=roots)
     except ImageSetError as error:
         raise PlanError(field, str(error), "give a place that the server sees") from error
     chosen = _chosen(len(images), plan.seed)

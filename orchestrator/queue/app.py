@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 from celery import Celery
@@ -33,6 +34,9 @@ def make_app(settings: OrchestratorSettings) -> Celery:
 
 def _configuration(settings: OrchestratorSettings) -> dict[str, Any]:
     return {
+        "broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, **settings.redis_tls()}
+        if settings.redis_is_tls
+        else None,
         "task_serializer": "json",
         "result_serializer": "json",
         "event_serializer": "json",

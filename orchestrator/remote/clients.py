@@ -60,8 +60,9 @@ class ServiceClients:
 
     @classmethod
     def connect(cls, settings: OrchestratorSettings) -> ServiceClients:
-        """Clients of the targets in the settings. Never before a fork; nothing is called yet."""
-        return cls(**{name: ServiceClient(target) for name, target in cls.targets(settings).items()})
+        """Clients of the targets in the settings. Never before a fork; nothing is called yet. Raises TlsError."""
+        tls = settings.client_tls()
+        return cls(**{name: ServiceClient(target, tls=tls) for name, target in cls.targets(settings).items()})
 
     @classmethod
     def targets(cls, settings: OrchestratorSettings) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.serving.oip import GRPCInferenceServiceStub, pb
+from services.serving.tls import ClientTls, connect
 
 _SECONDS = 1.0  # for one replica to answer
 _FRESH_SECONDS = 0.8  # many may watch: they share what was seen so lately
 _THREADS = 16
 _NANO = 1e-9
+Place = tuple[str, str]  # service, address
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,10 @@ class Replica:
 class Board:
     """Looks at the replicas of all targets (service → gRPC target). Thread-safe; keeps its channels."""
 
-    def __init__(
-        self, targets: Mapping[str, str], open_channel: Callable[[str], grpc.Channel] = grpc.insecure_channel
-    ) -> None:
+    def __init__(self, targets: Mapping[str, str], tls: ClientTls | None = None) -> None:
         self._targets = dict(targets)
-        self._open = open_channel
-        self._channels: dict[str, grpc.Channel] = {}
+        self._tls = tls
+        self._channels: dict[Place, grpc.Channel] = {}
         self._lock = threading.Lock()
         self._seen: list[Replica] = []
         self._until = 0.0
@@ -79,7 +79,7 @@ class Board:
                 with ThreadPoolExecutor(_THREADS, thread_name_prefix="look") as pool:
                     places = zip(self._targets, pool.map(addresses, self._targets.values()), strict=True)
                     found = [(name, address) for name, many in places for address in many]
-                    self._connect(address for _, address in found)
+                    self._connect(found)
                     self._seen = list(pool.map(self._ask, found))
                 self._until = time.monotonic() + _FRESH_SECONDS
             return self._seen
@@ -89,17 +89,22 @@ class Board:
         with self._lock:
             self._connect(())
 
-    def _connect(self, wanted: Iterable[str]) -> None:
-        """Channels to the addresses wanted, none to others."""
-        addresses = set(wanted)
-        for gone in self._channels.keys() - addresses:
+    def _connect(self, wanted: Iterable[Place]) -> None:
+        """Channels to the places wanted, none to others."""
+        places = set(wanted)
+        for gone in self._channels.keys() - places:
             self._channels.pop(gone).close()
-        for new in addresses - self._channels.keys():
-            self._channels[new] = self._open(new)
+        for new in places - self._channels.keys():
+            self._channels[new] = self._open(*new)
 
-    def _ask(self, place: tuple[str, str]) -> Replica:
+    def _open(self, service: str, address: str) -> grpc.Channel:
+        """Under TLS a certificate names the service's host, not the address of one replica. Raises TlsError."""
+        host = _bare(self._targets[service]).rpartition(":")[0].strip("[]")
+        return connect(address, [("grpc.ssl_target_name_override", host)] if self._tls else [], self._tls)
+
+    def _ask(self, place: Place) -> Replica:
         service, address = place
-        channel = self._channels[address]
+        channel = self._channels[place]
         try:
             told = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_SECONDS)
             if told.status != health_pb2.HealthCheckResponse.SERVING:
@@ -113,10 +118,14 @@ class Board:
 
 def addresses(target: str) -> list[str]:
     """`IP:PORT` of every replica that DNS knows behind a gRPC target; the target's own words if it knows none."""
-    place = target.removeprefix("dns:///").removeprefix("ipv4:")
+    place = _bare(target)
     host, _, port = place.rpartition(":")
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)}
     except (OSError, ValueError):
         return [place]
     return sorted(f"[{one}]:{port}" if ":" in str(one) else f"{one}:{port}" for one in found)
+
+
+def _bare(target: str) -> str:
+    return target.removeprefix("dns:///").removeprefix("ipv4:")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.serving.spec import Content, DataType, ModelSpec, TensorSpec
+from services.serving.spec import SHORT_TEXT_BYTES, Content, DataType, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ TEXT: ModelSpec[TextRow, Embedding] = ModelSpec(
     doc="Embed a text.",
     row=TextRow,
     result=Embedding,
-    inputs=(TensorSpec("TEXT", DataType.BYTES, (), "the text", Content.TEXT),),
+    inputs=(TensorSpec("TEXT", DataType.BYTES, (), "the text", Content.TEXT, max_bytes=SHORT_TEXT_BYTES),),
     outputs=_EMBEDDING,
     max_batch_size=256,
 )

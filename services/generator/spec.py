@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.serving.spec import Content, DataType, ModelSpec, ParameterSpec, TensorSpec
+from services.serving.spec import SHORT_TEXT_BYTES, Content, DataType, ModelSpec, ParameterSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ GENERATE: ModelSpec[GenerateRow, Generated] = ModelSpec(
     row=GenerateRow,
     result=Generated,
     inputs=(
-        TensorSpec("PROMPT", DataType.BYTES, (), "what to draw", Content.TEXT),
+        TensorSpec("PROMPT", DataType.BYTES, (), "what to draw", Content.TEXT, max_bytes=SHORT_TEXT_BYTES),
         TensorSpec("SEED", DataType.INT64, (), "seed of this image, 0 ≤ seed < 2^63"),
     ),
     outputs=(TensorSpec("IMAGE", DataType.BYTES, (), "the image as PPM", Content.IMAGE),),

@@ -24,11 +24,15 @@ folders: `000.jpg` is one, `000.mask.png` is not.
 from services.imagesets.base import ImageSet, ImageSetError, digest_of_bytes, set_hash
 from services.imagesets.opening import absolute, open_images
 from services.imagesets.parts import Part, is_part_of
+from services.imagesets.roots import EVERYWHERE, OutsideRootsError, Roots
 
 __all__ = [
+    "EVERYWHERE",
     "ImageSet",
     "ImageSetError",
+    "OutsideRootsError",
     "Part",
+    "Roots",
     "absolute",
     "digest_of_bytes",
     "is_part_of",

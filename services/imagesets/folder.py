@@ -1,10 +1,11 @@
 """A folder as an image set: the images below it by the sorted order of their paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.imagesets.base import SUFFIXES, ImageSetError
+from services.imagesets.roots import EVERYWHERE, Roots
 
 
 @dataclass(frozen=True)
@@ -13,31 +14,35 @@ class FolderImages:
 
     location: str
     names: tuple[str, ...]
+    roots: Roots = field(default=EVERYWHERE, repr=False)
 
     @classmethod
-    def scan(cls, folder: str | Path) -> "FolderImages":
+    def scan(cls, folder: str | Path, roots: Roots = EVERYWHERE) -> "FolderImages":
         """All images below `folder`, by suffix; hidden files are left out. Raises ImageSetError."""
-        root = _existing(folder)
+        root = _existing(folder, roots)
         found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
         names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
         if not names:
             raise ImageSetError(f"images {str(folder)!r}: holds none; files must end in {', '.join(sorted(SUFFIXES))}")
-        return cls(str(root), tuple(names))
+        return cls(str(root), tuple(names), roots)
 
     @classmethod
-    def listed(cls, folder: str, names: Sequence[str]) -> "FolderImages":
+    def listed(cls, folder: str, names: Sequence[str], roots: Roots = EVERYWHERE) -> "FolderImages":
         """The images that an earlier scan found: names are paths, so nothing has to be looked for again."""
-        return cls(str(_existing(folder)), tuple(names))
+        return cls(str(_existing(folder, roots)), tuple(names), roots)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def read(self, image: int) -> bytes:
-        return (Path(self.location) / self.names[image]).read_bytes()
+        file = Path(self.location) / self.names[image]
+        self.roots.check_file(file)
+        return file.read_bytes()
 
 
-def _existing(folder: str | Path) -> Path:
+def _existing(folder: str | Path, roots: Roots) -> Path:
     root = Path(folder).expanduser().resolve()
+    roots.check_place(str(folder), root)
     if not root.is_dir():
         raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
     return root

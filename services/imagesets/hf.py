@@ -30,6 +30,8 @@ class HfLocation:
             if key not in CHOICES or not value or key in choices:
                 rule = f"must be KEY=VALUE, each of {', '.join(CHOICES)} at most once"
                 raise ImageSetError(f"images {location!r}: {item!r} after # {rule}")
+            if key == "files" and (value.startswith(("/", "~")) or "://" in value or ".." in value.split("/")):
+                raise ImageSetError(f"images {location!r}: {item!r} must be a glob below the data set, without '..'")
             choices[key] = value
         if place.startswith(("/", ".", "~")):
             return cls(str(Path(place).expanduser().resolve()), None, choices)

@@ -7,21 +7,22 @@ from services.imagesets import hf, shards
 from services.imagesets.base import ImageSet, ImageSetError
 from services.imagesets.folder import FolderImages
 from services.imagesets.hf import HfLocation
+from services.imagesets.roots import EVERYWHERE, Roots
 from services.imagesets.rows import RowImages
 from services.imagesets.shards import ShardImages, absolute_patterns
 
 
-def open_images(location: str, names: Sequence[str] | None = None) -> ImageSet:
-    """The image set at `location` (see the package). Raises ImageSetError.
+def open_images(location: str, names: Sequence[str] | None = None, roots: Roots = EVERYWHERE) -> ImageSet:
+    """The image set at `location` (see the package). Raises ImageSetError; OutsideRootsError beyond `roots`.
 
     With `names`, those that an earlier opening found, it is that very set: of a folder just these files are taken
     without looking for others, and other places are refused if they hold something else by now.
     """
     if location.startswith(hf.SCHEME):
-        return _unchanged(RowImages(location), names)
+        return _unchanged(RowImages(location, roots), names)
     if location.startswith(shards.SCHEME):
-        return _unchanged(ShardImages(location), names)
-    return FolderImages.scan(location) if names is None else FolderImages.listed(location, names)
+        return _unchanged(ShardImages(location, roots), names)
+    return FolderImages.scan(location, roots) if names is None else FolderImages.listed(location, names, roots)
 
 
 def absolute(location: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from services.imagesets.base import ImageSetError, library
 from services.imagesets.hf import HfLocation
 from services.imagesets.names import RowNames
+from services.imagesets.roots import EVERYWHERE, Roots
 
 _SAVED = ("state.json", "dataset_dict.json")  # files of a saved data set, of several saved splits
 _PLAIN = frozenset({"binary", "large_binary", "string", "large_string"})  # encoded images; paths
@@ -14,11 +15,18 @@ _PLAIN = frozenset({"binary", "large_binary", "string", "large_string"})  # enco
 class RowImages:
     """The rows of one split, in their order. Bytes are handed on as stored; a row may also hold the path of a file."""
 
-    def __init__(self, location: str) -> None:
-        """Raises ImageSetError: not found, a choice is missing or wrong, or there are no images."""
+    def __init__(self, location: str, roots: Roots = EVERYWHERE) -> None:
+        """Raises ImageSetError: not found or not allowed, a choice is missing or wrong, or there are no images."""
+        chosen = HfLocation.parse(location)
+        if chosen.is_local:
+            roots.check_place(location, Path(chosen.place))
+        else:
+            roots.check_hub(location, chosen.place)
         self._datasets = library("datasets", location)
         self._arrow_error: type[Exception] = library("pyarrow", location).ArrowException
-        dataset, place = self._load(HfLocation.parse(location))
+        copies, downloads = self._datasets.config.HF_DATASETS_CACHE, library("huggingface_hub.constants", location)
+        self._roots = roots.also(map(Path, (copies, downloads.HF_HUB_CACHE)))
+        dataset, place = self._load(chosen)
         self._column = self._column_of(dataset, place)
         self.location = str(place.choosing("column", self._column))
         rows = dataset.select_columns([self._column])
@@ -41,7 +49,10 @@ class RowImages:
             value = value["path"] if value["bytes"] is None else value["bytes"]
         if value is None:
             raise OSError("the row holds no image")
-        return value if isinstance(value, bytes) else Path(value).read_bytes()
+        if isinstance(value, bytes):
+            return value
+        self._roots.check_file(Path(value))
+        return Path(value).read_bytes()
 
     def _load(self, place: HfLocation) -> tuple[Any, HfLocation]:
         """The split, and the location with what was found out: the commit and the split."""

@@ -2,16 +2,22 @@
 
 import glob
 import os
+import re
 import tarfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from services.imagesets.base import SUFFIXES, ImageSetError, library
 from services.imagesets.names import PackedNames
+from services.imagesets.roots import EVERYWHERE, Roots
 
 SCHEME = "wds:"
+_MOST_SHARDS = 100_000  # braces write a thousand millions in twenty letters
+_FIXED = re.compile(r"[^*?\[]*/")  # of a path, what comes before the first folder or file with a wildcard
+_RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)(?:\.\.-?\d+)?\}")
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,11 @@ class ShardImages:
     stay in memory. Files are opened per read, so that any number of threads can read.
     """
 
-    def __init__(self, location: str) -> None:
-        """Raises ImageSetError: a shard is missing, remote, compressed or damaged, or there are no images."""
+    def __init__(self, location: str, roots: Roots = EVERYWHERE) -> None:
+        """Raises ImageSetError: a shard is missing, remote, not allowed, compressed or damaged, or none has images."""
         patterns = _patterns(location)
         self.location = SCHEME + ",".join(patterns)
-        paths = [Path(path) for path in _expanded(patterns, location)]
+        paths = [Path(path) for path in _expanded(patterns, location, roots)]
         self._shards = [_shard(path) for path in paths]
         self._shard, self._offset, self._size = array("i"), array("q"), array("q")
         self.names: Sequence[str] = PackedNames(self._list(_folder_of(paths)))
@@ -91,23 +97,31 @@ def _patterns(location: str) -> list[str]:
     return [os.path.abspath(os.path.expanduser(part)) for part in parts]  # noqa: PTH100, PTH111 -- patterns, not paths
 
 
-def _expanded(patterns: Sequence[str], location: str) -> list[str]:
+def _expanded(patterns: Sequence[str], location: str, roots: Roots) -> list[str]:
     """The shards of all patterns, each once: braces in their order, globs sorted."""
     found: dict[str, None] = {}
     for pattern in patterns:
         for path in _braces(pattern, location):
+            fixed = _FIXED.match(path)
+            roots.check_place(location, Path(fixed.group() if fixed else "/"))  # before anything is looked for
             matches = sorted(glob.glob(path)) if glob.has_magic(path) and not Path(path).exists() else [path]  # noqa: PTH207 -- absolute patterns
             if not matches:
                 raise ImageSetError(f"images {location!r}: {path} matches no file on the server's machine")
+            for match in matches:
+                roots.check_place(location, Path(match))
             found |= dict.fromkeys(matches)
+            if len(found) > _MOST_SHARDS:
+                raise ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; name fewer at a time")
     return list(found)
 
 
 def _braces(pattern: str, location: str) -> list[str]:
     if "{" not in pattern:
         return [pattern]
+    if any(abs(int(last) - int(first)) >= _MOST_SHARDS for first, last in _RANGE.findall(pattern)):
+        raise ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; name fewer at a time")
     try:
-        return list(library("braceexpand", location).braceexpand(pattern, escape=False))
+        return list(islice(library("braceexpand", location).braceexpand(pattern, escape=False), _MOST_SHARDS + 1))
     except ValueError as error:
         raise ImageSetError(f"images {location!r}: {error}; write shards as {{000..010}}") from error
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.serving.spec import Content, DataType, ModelSpec, ParameterSpec, TensorSpec
+from services.serving.spec import SHORT_TEXT_BYTES, Content, DataType, ModelSpec, ParameterSpec, TensorSpec
 
 MASK_SIDE = 224  # both masks of the IoU are compared at 224×224 pixels
 MAX_BOXES = 16
@@ -40,7 +40,7 @@ SEGMENT: ModelSpec[SegmentRow, Segmentation] = ModelSpec(
     result=Segmentation,
     inputs=(
         TensorSpec("IMAGE", DataType.BYTES, (), "one encoded image", Content.IMAGE),
-        TensorSpec("TEXT", DataType.BYTES, (), "what to find", Content.TEXT),
+        TensorSpec("TEXT", DataType.BYTES, (), "what to find", Content.TEXT, max_bytes=SHORT_TEXT_BYTES),
     ),
     outputs=(
         TensorSpec("MASK", DataType.UINT8, (MASK_SIDE * MASK_SIDE // 8,), "mask at 224×224 as packed bits"),

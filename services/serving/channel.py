@@ -5,6 +5,7 @@ import json
 import grpc
 
 from services.serving.oip import SERVICE_NAME
+from services.serving.tls import ClientTls, connect
 
 MAX_MESSAGE_BYTES = 64 << 20
 _RETRY_BUFFER_BYTES = 96 << 20  # with the default, requests above 256 KiB are silently never retried
@@ -46,9 +47,12 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
     ]
 
 
-def open_channel(target: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.Channel:
-    """A channel to `host:port` (or a full gRPC target). Open one per process and target, never before a fork."""
+def open_channel(target: str, max_message_bytes: int = MAX_MESSAGE_BYTES, tls: ClientTls | None = None) -> grpc.Channel:
+    """A channel to `host:port` (or a full gRPC target). Open one per process and target, never before a fork.
+
+    Raises TlsError.
+    """
     address = (
         target if "://" in target or target.startswith(("unix:", "dns:", "ipv4:", "ipv6:")) else f"dns:///{target}"
     )
-    return grpc.insecure_channel(address, options=channel_options(max_message_bytes))
+    return connect(address, channel_options(max_message_bytes), tls)

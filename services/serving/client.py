@@ -11,27 +11,36 @@ import grpc
 from services.serving import codec, tracing
 from services.serving.channel import MAX_MESSAGE_BYTES, open_channel
 from services.serving.chunks import split_rows
-from services.serving.errors import CancelledError, InvalidInputError, ServingError, error_of
+from services.serving.errors import CancelledError, InvalidInputError, ServingError, UnavailableError, error_of
+from services.serving.handshake import tls_trouble
 from services.serving.oip import GRPCInferenceServiceStub, pb
 from services.serving.parameters import PRIORITY, Priority
+from services.serving.rotation import Rotating
 from services.serving.spec import ModelSpec, ParameterValue, Result, Row
+from services.serving.tls import ClientTls
 
 Flight = Any  # a gRPC future
 _POLL_SECONDS = 0.25
-_IDENTITY_SECONDS = 30.0  # how long versions and facts are remembered
+_IDENTITY_SECONDS = 30.0  # how long versions, facts and faults are remembered
 _IDENTITY_TIMEOUT = 30.0
 _WINDOW = 4  # requests of one call in flight: keeps several replicas busy, bounds memory
 _HEADROOM = 1 << 20
+_NO_CONNECTION = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)  # what no connection ends in
 
 
 class ServiceClient:
     """A client of one service. Open one per process; it may be used from many threads at once."""
 
-    def __init__(self, target: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self, target: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES, tls: ClientTls | None = None
+    ) -> None:
+        """Raises TlsError."""
         self.target = target
         self._max_bytes = max_message_bytes - _HEADROOM
-        self._channel = open_channel(target, max_message_bytes)
-        self._stub = GRPCInferenceServiceStub(self._channel)
+        self._tls = tls
+        self._stubs: Rotating[Any] = Rotating(
+            lambda: open_channel(target, max_message_bytes, tls), GRPCInferenceServiceStub, tls
+        )
         self._remembered: dict[tuple[str, str], tuple[float, Any]] = {}
 
     def infer(
@@ -57,30 +66,31 @@ class ServiceClient:
         results: dict[int, Result] = {}
         flights: dict[Flight, list[int]] = {}
         landed: SimpleQueue[Flight] = SimpleQueue()
-        try:
-            while waiting or flights:
-                while waiting and len(flights) < _WINDOW:
-                    chunk = waiting.pop()
-                    request = codec.encode_request(spec, [rows[i] for i in chunk], parameters)
-                    request.model_version = version
-                    request.parameters[PRIORITY].uint64_param = priority
-                    future = self._stub.ModelInfer.future(
-                        request,
-                        timeout=max(0.0, deadline - time.monotonic()),
-                        wait_for_ready=True,
-                        metadata=tracing.metadata(),
-                    )
-                    flights[future] = chunk
-                    future.add_done_callback(landed.put)
-                if cancelled is not None and cancelled():
-                    raise CancelledError(f"{self._place(spec)}: the caller cancelled")
-                with suppress(Empty):
-                    future = landed.get(timeout=_POLL_SECONDS)
-                    chunk = flights.pop(future)
-                    results.update(zip(chunk, self._outcome(spec, future), strict=True))
-        finally:
-            for future in flights:
-                future.cancel()
+        with self._stubs.use() as stub:
+            try:
+                while waiting or flights:
+                    while waiting and len(flights) < _WINDOW:
+                        chunk = waiting.pop()
+                        request = codec.encode_request(spec, [rows[i] for i in chunk], parameters)
+                        request.model_version = version
+                        request.parameters[PRIORITY].uint64_param = priority
+                        future = stub.ModelInfer.future(
+                            request,
+                            timeout=max(0.0, deadline - time.monotonic()),
+                            wait_for_ready=True,
+                            metadata=tracing.metadata(),
+                        )
+                        flights[future] = chunk
+                        future.add_done_callback(landed.put)
+                    if cancelled is not None and cancelled():
+                        raise CancelledError(f"{self._place(spec)}: the caller cancelled")
+                    with suppress(Empty):
+                        future = landed.get(timeout=_POLL_SECONDS)
+                        chunk = flights.pop(future)
+                        results.update(zip(chunk, self._outcome(spec, future), strict=True))
+            finally:
+                for future in flights:
+                    future.cancel()
         return [results[i] for i in range(len(rows))]
 
     def version(self, spec: ModelSpec[Any, Any]) -> str:
@@ -88,7 +98,7 @@ class ServiceClient:
 
         def ask() -> str:
             request = pb.ModelMetadataRequest(name=spec.name)
-            reply = self._call(spec, self._stub.ModelMetadata, request)
+            reply = self._call(spec, "ModelMetadata", request)
             return str(reply.versions[0])
 
         return str(self._recall(("version", spec.name), ask))
@@ -97,24 +107,30 @@ class ServiceClient:
         """What the served model tells about itself (layer, grid, widths …), remembered likewise."""
 
         def ask() -> dict[str, str]:
-            config = self._call(spec, self._stub.ModelConfig, pb.ModelConfigRequest(name=spec.name)).config
+            config = self._call(spec, "ModelConfig", pb.ModelConfigRequest(name=spec.name)).config
             return {name: value.string_value for name, value in config.parameters.items()}
 
         return dict(self._recall(("facts", spec.name), ask))
 
     def ready(self, timeout: float) -> bool:
-        """Wait until the service says that it is ready; False if it does not within `timeout` seconds."""
-        deadline = time.monotonic() + timeout
+        """Wait until the service says that it is ready; False if it does not within `timeout` seconds.
+
+        Raises UnavailableError if the two cannot agree on TLS: that does not pass by waiting.
+        """
+        deadline, answered = time.monotonic() + timeout, False
         while (left := deadline - time.monotonic()) > 0:
-            with suppress(grpc.RpcError):
-                if self._stub.ServerReady(pb.ServerReadyRequest(), timeout=left, wait_for_ready=True).ready:
+            with suppress(grpc.RpcError), self._stubs.use() as stub:
+                if stub.ServerReady(pb.ServerReadyRequest(), timeout=left, wait_for_ready=True).ready:
                     return True
+                answered = True
             time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        if not answered and (trouble := self._trouble()):
+            raise UnavailableError(f"{self.target}: {trouble}")
         return False
 
     def close(self) -> None:
         """Close the channel; calls in flight fail."""
-        self._channel.close()
+        self._stubs.close()
 
     def __enter__(self) -> Self:
         return self
@@ -129,9 +145,10 @@ class ServiceClient:
             self._remembered[key] = (time.monotonic() + _IDENTITY_SECONDS, value)
         return value
 
-    def _call(self, spec: ModelSpec[Any, Any], method: Any, request: Any) -> Any:
+    def _call(self, spec: ModelSpec[Any, Any], method: str, request: Any) -> Any:
         try:
-            return method(request, timeout=_IDENTITY_TIMEOUT, wait_for_ready=True)
+            with self._stubs.use() as stub:
+                return getattr(stub, method)(request, timeout=_IDENTITY_TIMEOUT, wait_for_ready=True)
         except grpc.RpcError as error:
             raise self._translate(spec, error) from error
 
@@ -147,7 +164,14 @@ class ServiceClient:
 
     def _translate(self, spec: ModelSpec[Any, Any], error: grpc.RpcError) -> ServingError:
         code, details = error.code(), error.details()
+        if code in _NO_CONNECTION:
+            details = self._trouble() or details
         return error_of(code)(f"{self._place(spec)}: {details} ({code.name})")
+
+    def _trouble(self) -> str | None:
+        """What is wrong about TLS, if that is why there is no connection; looked up now and then only."""
+        found: str | None = self._recall(("trouble", ""), lambda: tls_trouble(self.target, self._tls))
+        return found
 
     def _place(self, spec: ModelSpec[Any, Any]) -> str:
         return f"model {spec.name!r} at {self.target}"

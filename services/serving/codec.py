@@ -12,7 +12,6 @@ from services.serving.records import check_dims, to_array, to_records
 from services.serving.spec import Content, DataType, ModelSpec, ParameterValue, Result, Row, TensorSpec
 from services.serving.wire import Array
 
-MAX_TEXT_BYTES = 1 << 16
 _TEXTS = (Content.TEXT, Content.PROMPT)
 
 
@@ -142,5 +141,5 @@ def _check_input(tensor: TensorSpec, array: Array) -> None:
         raise InvalidInputError(f"tensor {tensor.name} has shape {list(array.shape)}; no dimension may be 0")
     if tensor.dtype is DataType.FP32 and not np.isfinite(array).all():
         raise InvalidInputError(f"tensor {tensor.name} holds NaN or infinity; all elements must be finite")
-    if tensor.content in _TEXTS and max(map(len, array.reshape(-1))) > MAX_TEXT_BYTES:
-        raise InvalidInputError(f"tensor {tensor.name}: a text is longer than {MAX_TEXT_BYTES} bytes; shorten it")
+    if tensor.content in _TEXTS and max(map(len, array.reshape(-1))) > tensor.max_bytes:
+        raise InvalidInputError(f"tensor {tensor.name}: a text is longer than {tensor.max_bytes} bytes; shorten it")

@@ -15,6 +15,7 @@ from services.serving.profile import ProfileError, load_profile, profile_names
 from services.serving.registry import Model, Spec
 from services.serving.server import ServiceServer
 from services.serving.settings import ServiceSettings, SettingsError
+from services.serving.tls import TlsError
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 Load = Callable[[SettingsT], Sequence[Model]]
@@ -66,7 +67,7 @@ async def _serve(make: Callable[[], ServiceServer]) -> tuple[int, bool]:
         await server.stop()
         return 0, False
     if error := starting.exception():
-        logger.error("cannot start: %s", error, exc_info=None if isinstance(error, OSError) else error)
+        logger.error("cannot start: %s", error, exc_info=None if isinstance(error, OSError | TlsError) else error)
         await server.stop()
         return EXIT_LOAD, True
     lost = asyncio.create_task(server.device_lost.wait())

@@ -16,6 +16,7 @@ from services.serving.admission import Admission
 from services.serving.batcher import Batcher
 from services.serving.inference import Inference
 from services.serving.intake import open_images
+from services.serving.limits import server_options
 from services.serving.memory import MemoryCollector
 from services.serving.metrics import Metrics
 from services.serving.oip import SERVICE_NAME
@@ -26,6 +27,7 @@ from services.serving.servicer import Servicer
 from services.serving.settings import ServiceSettings
 from services.serving.state import Phase, State
 from services.serving.statistics import ModelCounters
+from services.serving.tls import add_port
 
 logger = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0  # for answers that are written but not yet sent
@@ -75,16 +77,21 @@ class ServiceServer:
             service, settings, self._registry, self._state, self._admission, self._counters, inference
         )
         # A bound below admission: each call in flight may hold a message that is not admitted yet.
-        self._server = grpc.aio.server(
-            options=server_options(settings), maximum_concurrent_rpcs=settings.max_queue_size + _OTHER_CALLS
+        calls = settings.max_queue_size + _OTHER_CALLS
+        options = server_options(
+            max_message_bytes=settings.max_message_bytes,
+            max_streams=calls,
+            age_seconds=settings.max_connection_age_seconds,
+            grace_seconds=settings.max_connection_age_grace_seconds,
         )
+        self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=calls)
         self._metrics_server: Any = None
         self._batching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the ports (health: NOT_SERVING), load and warm up the models, then be ready.
 
-        Raises OSError if a port is taken, and whatever the loading of the models raises.
+        Raises OSError if a port is taken, TlsError, and whatever the loading of the models raises.
         """
         await self._state.enter(Phase.LOADING)
         self._listen()
@@ -131,7 +138,8 @@ class ServiceServer:
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((SERVICE_NAME, health_name, reflection.SERVICE_NAME), self._server)
         try:
-            self.port = self._server.add_insecure_port(f"{self.settings.host}:{self.settings.port}")
+            address = f"{self.settings.host}:{self.settings.port}"
+            self.port = add_port(self._server, address, self.settings.server_tls())
         except RuntimeError as error:
             raise OSError(f"port {self.settings.port} of {self.settings.host} cannot be opened; set another") from error
         port = self.settings.effective_metrics_port
@@ -152,15 +160,3 @@ class ServiceServer:
     def _count_batch(self, model: Model, rows: int, nanoseconds: int) -> None:
         self._counters[model.spec.name].execute(rows, nanoseconds)
         self._metrics.observe_batch(model.spec.name, rows, nanoseconds)
-
-
-def server_options(settings: ServiceSettings) -> list[tuple[str, int]]:
-    """gRPC's server arguments. Connections age, else clients would never find new replicas."""
-    return [
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_send_message_length", settings.max_message_bytes),
-        ("grpc.max_connection_age_ms", round(1000 * settings.max_connection_age_seconds)),
-        ("grpc.max_connection_age_grace_ms", round(1000 * settings.max_connection_age_grace_seconds)),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
-        ("grpc.so_reuseport", 0),
-    ]

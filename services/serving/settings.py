@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import EnvSettingsSource, SettingsConfigDict
+
+from services.serving.tls_settings import ServerTlsSettings
 
 _MIB = 1 << 20
 METRICS_OFFSET = 1000  # the metrics port lies this far above the service's port unless it is given
@@ -14,7 +16,7 @@ class SettingsError(ValueError):
     """A setting is unknown or out of range. The message names it, its rule and where it can be set."""
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(ServerTlsSettings):
     """What every service has. A service subclasses it, sets `env_prefix` and `port`, and adds where its models lie."""
 
     model_config = SettingsConfigDict(extra="forbid", env_prefix="STEERSCOPE_", frozen=True)
@@ -53,11 +55,12 @@ class ServiceSettings(BaseSettings):
     def resolve(cls, section: Mapping[str, Any], overrides: Mapping[str, Any]) -> Self:
         """Settings from a profile's section, the environment, and the command line (None = not given there).
 
-        Raises `SettingsError`.
+        TLS may be set for all processes at once (`STEERSCOPE_TLS_…`). Raises `SettingsError`.
         """
         given = {name: value for name, value in overrides.items() if value is not None}
+        shared = EnvSettingsSource(ServerTlsSettings)()
         try:
-            return cls(**{**section, **EnvSettingsSource(cls)(), **given})
+            return cls(**{**section, **shared, **EnvSettingsSource(cls)(), **given})
         except ValidationError as error:
             raise SettingsError(_explain(error, cls.model_config.get("env_prefix", ""))) from error
 
@@ -73,5 +76,8 @@ def _explain(error: ValidationError, prefix: str) -> str:
     lines = []
     for item in error.errors():
         name = ".".join(map(str, item["loc"]))
+        if not name:  # a rule about several settings, which it names
+            lines.append(f"settings: {item['msg']} (environment {prefix}…)")
+            continue
         lines.append(f"setting {name!r}: {item['msg']} (profile key {name}, environment {prefix}{name.upper()})")
     return "; ".join(lines)

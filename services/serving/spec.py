@@ -34,6 +34,10 @@ class Content(StrEnum):
     IMAGE = "image"  # one encoded image (JPEG, PNG, WebP, PPM): size, pixels, aspect and format are checked
 
 
+MAX_TEXT_BYTES = 64 << 10  # of one element: what no prompt needs, and a tokenizer still reads in a moment
+SHORT_TEXT_BYTES = 32 << 10  # for models that read a sentence: a given text or 1024 tokens, and a prefix, fit
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """One tensor of a row.
@@ -41,6 +45,7 @@ class TensorSpec:
     `dims` are the dimensions of one row, −1 for a free one; `()` is a scalar, which travels as `[b, 1]`.
     In a model without batching (`max_batch_size == 0`) they are the whole shape.
     `default` fills the rows that leave an optional tensor out (`None`) beside rows that give it.
+    A text or prompt has at most `max_bytes` bytes.
     """
 
     name: str
@@ -50,6 +55,7 @@ class TensorSpec:
     content: Content = Content.RAW
     optional: bool = False
     default: ParameterValue | bytes | None = None
+    max_bytes: int = MAX_TEXT_BYTES
 
     @property
     def field(self) -> str:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 class Farm:
     """A deployment with its own prefix: starts workers, submits jobs, waits for them."""
 
-    def __init__(self, server: RedisServer, folder: Path) -> None:
+    def __init__(self, server: RedisServer, folder: Path, **changes: object) -> None:
         self._folder = folder
         values: dict[str, object] = {
             "redis_url": server.url,
@@ -43,6 +43,7 @@ class Farm:
             "outbox_stale_seconds": 1,
             "drain_seconds": 0.5,
             "redis_retry_seconds": 30,
+            **changes,
         }
         self.settings = OrchestratorSettings.model_validate(values)
         self._environment = os.environ | {f"STEERSCOPE_{name.upper()}": str(value) for name, value in values.items()}

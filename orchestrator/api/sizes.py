@@ -1,0 +1,80 @@
+"""How large a request may be: no list, text or name grows without bound, and every refusal names its limit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from orchestrator.api.invalid import InvalidRequestError
+
+MOST_VALUES = 1 << 16  # of a direction: several times the widest residual stream there is
+MOST_FEATURES = 1 << 20  # ids in one list; those of a job count against `max_job_items` as well
+MOST_VARIANTS = 64  # each is a text of every feature to make and to score
+MOST_SCORES = 32
+LONGEST_NAME = 200  # characters of whatever is not listed here
+LONGEST_PLACE = 4096  # PATH_MAX
+LONGEST_PREFIX = 1000
+LONGEST_TEXT = 16 << 10  # bytes of a given text; the judges take twice that (services.serving.spec.SHORT_TEXT_BYTES)
+
+_CHARACTERS = {
+    "images": LONGEST_PLACE,
+    "positive": LONGEST_PLACE,
+    "negative": LONGEST_PLACE,
+    "prompt_prefix": LONGEST_PREFIX,
+}
+_ITEMS = {
+    "values": MOST_VALUES,
+    "feature_ids": MOST_FEATURES,
+    "by_feature": MOST_FEATURES,
+    "variants": MOST_VARIANTS,
+    "texts": MOST_VARIANTS,
+    "scores": MOST_SCORES,
+}
+
+
+def check_sizes(message: Message) -> None:
+    """Raise InvalidRequestError for the first field that is too long, or a name with control characters in it."""
+    for path, field, value in _fields(message, ""):
+        if _many(field):
+            _check_length(path, len(value), _ITEMS[field.name], "elements")
+        if field.name == "by_feature":
+            for feature, text in value.items():
+                _check_length(f"{path}[{feature}]", len(text.encode()), LONGEST_TEXT, "bytes")
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            for one in value if _many(field) else (value,):
+                _check_text(path, one, _CHARACTERS.get(field.name, LONGEST_NAME))
+        elif field.name == "texts":
+            for name in value:
+                _check_text(path, name, LONGEST_NAME)
+
+
+def _fields(message: Message, prefix: str) -> Iterator[tuple[str, FieldDescriptor, Any]]:
+    """All fields that are set, with their paths, also those of messages inside."""
+    for field, value in message.ListFields():
+        path = f"{prefix}{field.name}"
+        yield path, field, value
+        if field.name == "texts":
+            for name, inner in value.items():
+                yield from _fields(inner, f"{path}[{name[:40]}].")
+        elif field.type == FieldDescriptor.TYPE_MESSAGE and not _many(field):
+            yield from _fields(value, f"{path}.")
+
+
+def _many(field: FieldDescriptor) -> bool:
+    return bool(field.is_repeated)
+
+
+def _check_length(path: str, length: int, most: int, what: str) -> None:
+    if length > most:
+        raise InvalidRequestError(path, f"has {length} {what}, at most {most} are taken", "give fewer")
+
+
+def _check_text(path: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidRequestError(path, f"has {len(text)} characters, at most {most} are kept", "shorten it")
+    if any(unicodedata.category(letter) == "Cc" for letter in text):  # they would steer terminals and forge log lines
+        raise InvalidRequestError(path, "holds control characters", "leave them out")
