@@ -1,11 +1,13 @@
 """The compose files as documents; `make e2e` runs them."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from orchestrator.local.stack import DEFAULT_PORTS, SERVICES
+from tests.unit.deploy.drains import orchestrator_seconds, service_seconds
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
@@ -23,6 +25,34 @@ def test_every_container_is_locked_up(name):
     assert ("ports" in service) == (name == "api"), "only the Jobs API is published"
 
 
+@pytest.mark.parametrize("name", list(COMPOSE["services"]))
+def test_every_container_has_bounds(name):
+    limits = COMPOSE["services"][name]["deploy"]["resources"]["limits"]
+    assert set(limits) == {"memory", "cpus", "pids"}
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "api", "worker"])
+def test_a_drain_ends_before_the_patience_of_docker(name):
+    grace = float(COMPOSE["services"][name]["stop_grace_period"].removesuffix("s"))
+    assert grace > (service_seconds(name) if name in SERVICES else orchestrator_seconds())
+
+
+def test_redis_keeps_its_state_behind_a_password():
+    redis = COMPOSE["services"]["redis"]
+    command = " ".join(redis["command"])
+    assert "--appendonly yes" in command and "--maxmemory-policy noeviction" in command
+    assert "--requirepass" in command and "redis:/data" in redis["volumes"]
+    assert "redis" in COMPOSE["volumes"] and redis["networks"] == ["inside"]
+
+
+def test_versions_are_pinned():
+    for name, service in COMPOSE["services"].items():
+        if "build" not in service:
+            assert re.search(r":\d+\.\d+", service["image"]), name
+        else:
+            assert re.search(r":-python:3\.\d+-slim-\w+}$", service["build"]["args"]["BASE_IMAGE"]), name
+
+
 def test_the_api_is_published_on_loopback_unless_told_otherwise():
     assert COMPOSE["services"]["api"]["ports"] == ["${API_BIND:-127.0.0.1}:${API_PORT:-8000}:8000"]
     assert COMPOSE["networks"]["inside"] == {"internal": True}
@@ -33,7 +63,7 @@ def test_services_are_where_the_orchestrator_looks_for_them(name):
     service, port = COMPOSE["services"][name], DEFAULT_PORTS[name]
     assert COMPOSE["services"]["worker"]["environment"][f"STEERSCOPE_{name.upper()}"] == f"dns:///{name}:{port}"
     assert service["healthcheck"]["test"][-1] == f"127.0.0.1:{port}"
-    assert service["build"]["args"]["SERVICE"] == name
+    assert service["build"]["target"] == name
     assert service["environment"][f"STEERSCOPE_{name.upper()}_HOST"] == "0.0.0.0"
     assert float(service["environment"][f"STEERSCOPE_{name.upper()}_MAX_CONNECTION_AGE_SECONDS"]) <= 5
 
