@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from functools import cache
 
 import kubernetes_validate
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.deploy.custom_resources import MODELS
-from tests.unit.deploy.kustomize import of_kind
+from tests.unit.deploy.kustomize import KUBERNETES, ROOT, container, of_kind, pods, render, settings
 
 VERSIONS = ("1.30", "1.37")  # the oldest that docs/kubernetes.md promises, and the newest whose schemas are here
 
@@ -67,3 +68,22 @@ def test_everything_lies_in_one_namespace(objects):
     for item in objects:
         if item["kind"] != "Namespace":
             assert item["metadata"]["namespace"] == namespace, item["metadata"]["name"]
+
+
+def test_the_overlay_of_the_documentation_is_one(tmp_path):
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    overlay, patch = (block.split("```")[0] for block in text.split("```yaml\n")[1:])
+    shutil.copytree(KUBERNETES, tmp_path, dirs_exist_ok=True)
+    mine = tmp_path / "overlays/mine"
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(overlay + patch.removeprefix("patches:\n"))
+    objects = render(mine)
+    for item in objects:
+        check(item)
+    for name, template in pods(objects).items():
+        assert container(template)["image"].startswith("redis:" if name == "redis" else "registry.example.com/"), name
+    assert settings(objects)["STEERSCOPE_WORKER_CONCURRENCY"] == "16"
+    for scaler in of_kind(objects, "ScaledObject").values():
+        assert scaler["spec"]["triggers"][0]["metadata"]["serverAddress"] == "http://prometheus.example:9090"
+    for claim in of_kind(objects, "PersistentVolumeClaim").values():
+        assert claim["spec"]["storageClassName"] == "nfs" and claim["spec"]["accessModes"] == ["ReadWriteOnce"]
