@@ -22,6 +22,7 @@ def test_every_container_is_locked_up(name):
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service and "docker.sock" not in str(service)
+    assert service.get("user", "steerscope") not in ("0", "root")
     assert ("ports" in service) == (name == "api"), "only the Jobs API is published"
 
 

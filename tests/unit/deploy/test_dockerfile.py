@@ -55,9 +55,7 @@ def test_images_run_without_root_and_change_only_at_their_end(name):
     _, instructions = STAGES[name]
     assert "USER steerscope" in instructions
     runs = [line for line in instructions if line.startswith("RUN")]
-    assert [("from=program" in line) for line in runs] == [False, True], (
-        "packages first: a change of ours is a small layer"
-    )
+    assert ["from=program" in line for line in runs][:2] == [False, True], "packages first: a change of ours is small"
     assert not any(line.startswith(("COPY", "ADD")) for line in instructions)
 
 
