@@ -15,7 +15,7 @@ from tests.unit.deploy.kustomize import ROOT, container, pods, settings
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
 GPU = yaml.safe_load((ROOT / "deploy/compose.gpu.yaml").read_text())["services"]
 DEFAULT = re.compile(r"\$\{\w+:?-([^}]*)\}")
-ONLY_KUBERNETES = {"STEERSCOPE_METRICS_PORT"}  # somebody scrapes there
+ONLY_KUBERNETES = {"STEERSCOPE_METRICS_HOST", "STEERSCOPE_METRICS_PORT"}  # somebody scrapes there
 ELSEWHERE = {"HF_TOKEN_PATH"}  # a secret is a folder in Kubernetes, a file in compose
 
 
@@ -80,8 +80,14 @@ def test_every_process_takes_the_environment_that_all_share(objects, monkeypatch
 
 
 def test_every_variable_is_one_that_somebody_reads(objects):
-    known = {f"STEERSCOPE_{field.upper()}" for field in OrchestratorSettings.model_fields}
+    known = {"STEERSCOPE_API", "STEERSCOPE_HOME", "HF_TOKEN_PATH", "STEERSCOPE_METRICS_HOST"}
+    known |= {f"STEERSCOPE_{field.upper()}" for field in OrchestratorSettings.model_fields}
     for service in SERVICES:
         fields = settings_of(service).model_fields
         known |= {f"STEERSCOPE_{service.upper()}_{field.upper()}" for field in fields}
-    assert set(settings(objects)) <= known | {"STEERSCOPE_API", "STEERSCOPE_HOME", "HF_TOKEN_PATH"}
+    assert set(settings(objects)) <= known | {
+        "STEERSCOPE_API",
+        "STEERSCOPE_HOME",
+        "HF_TOKEN_PATH",
+        "STEERSCOPE_METRICS_HOST",
+    }

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from orchestrator.local.stack import SERVICES
+from orchestrator.settings import OrchestratorSettings
 from services.serving.spec import ModelSpec
 from tests.unit.deploy.drains import orchestrator_seconds, service_seconds
 from tests.unit.deploy.kustomize import of_kind
@@ -33,7 +34,11 @@ def test_everything_that_scales_is_scaled(scaled):
 
 def test_workers_follow_the_state_machine_not_the_redis_list(scaled):
     query = trigger(scaled, "worker")["query"]
-    assert "steerscope_items_waiting{" in query and "max by (kind)" in query, "every API process tells the same figure"
+    for gauge in ("steerscope_items_waiting", "steerscope_items_running"):
+        assert f"sum(max by (kind) ({gauge}{{" in query, "every API process tells the same figure"
+    assert (
+        int(trigger(scaled, "worker")["threshold"]) == OrchestratorSettings.model_fields["worker_concurrency"].default
+    )
     assert {one["type"] for s in of_kind(scaled, "ScaledObject").values() for one in s["spec"]["triggers"]} == {
         "prometheus"
     }
