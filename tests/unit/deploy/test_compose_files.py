@@ -79,5 +79,12 @@ def test_real_models_get_a_card_the_token_and_the_cache(name):
     assert service["build"]["args"]["TORCH_INDEX"] == "", "the CUDA build"
 
 
+@pytest.mark.parametrize("name", ["api", "worker", "cli"])
+def test_image_sets_may_come_from_a_folder_or_from_the_hub(name):
+    service = GPU["services"][name]
+    assert any(volume.endswith(":/images:ro") for volume in service["volumes"]) and "models:/cache" in service["volumes"]
+    assert service["secrets"] == ["hf_token"] and "outside" in service["networks"]
+
+
 def test_secrets_stay_out_of_git():
     assert {".hf-token", ".env"} <= set(IGNORED)

@@ -141,10 +141,16 @@ def test_selectors_select_their_own_pods(objects):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_real_models_get_a_card_the_token_and_the_cache(real, name):
+def test_real_models_get_a_card_each(real, name):
+    only = container(pods(real)[name])
+    assert only["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert only["image"].endswith("-cuda")
+
+
+@pytest.mark.parametrize("name", [*SERVICES, *ORCHESTRATORS])
+def test_what_reads_from_the_hub_gets_the_token_and_the_cache(real, name):
     template = pods(real)[name]
     only, environment = container(template), settings(real)
-    assert only["resources"]["limits"]["nvidia.com/gpu"] == 1
     mounts = {mount["mountPath"]: mount["name"] for mount in only["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
     assert volumes[mounts["/cache"]]["persistentVolumeClaim"]["claimName"] == "models"
@@ -152,7 +158,6 @@ def test_real_models_get_a_card_the_token_and_the_cache(real, name):
     secret = volumes[mounts[str(token.parent)]]["secret"]
     assert secret["secretName"] == "huggingface" and secret["items"] == [{"key": "token", "path": token.name}]
     assert of_kind(real, "PersistentVolumeClaim")["models"]["spec"]["accessModes"] == ["ReadWriteMany"]
-    assert only["image"].endswith("-cuda")
 
 
 def test_no_secret_lies_in_the_manifests(objects):
