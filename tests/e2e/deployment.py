@@ -46,9 +46,10 @@ class Deployment:
         return self.compose("logs", "--no-color", "--tail", "80", service)
 
     def image_sizes(self) -> dict[str, float]:
-        """Megabytes per image of this project."""
+        """Megabytes per image that was built here."""
         found = docker.from_env().images.list()
-        return {tag: image.attrs["Size"] / 1e6 for image in found for tag in image.tags if tag.startswith(IMAGES)}
+        sizes = {tag: image.attrs["Size"] / 1e6 for image in found for tag in image.tags}
+        return {tag: size for tag, size in sizes.items() if tag.startswith(IMAGES) and tag.endswith(":latest")}
 
 
 @contextmanager

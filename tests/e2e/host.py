@@ -11,8 +11,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.debian import fetch
+
 SCRATCH = Path(os.environ.get("E2E_SCRATCH", "/tmp/steerscope-e2e"))
-_PYTHON, _REDIS = "python:3.11-slim", "redis:7.4-alpine"
+_PYTHON, _REDIS = "python:3.11-slim-bookworm", "redis:7.4-alpine"
 _PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 _REDIS_FILE = """ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
@@ -86,21 +88,10 @@ def _plugin(name: str, package: str) -> None:
     """A plugin of the docker command; Debian 13 has one that is new enough, taken without installing it."""
     if _run("docker", name, "version", check=False):
         return
-    root = SCRATCH / "trixie"
-    for folder in ("lists/partial", "archives/partial"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (root / "sources.list").write_text(f"deb [signed-by={key}] http://deb.debian.org/debian trixie main\n")
-    options = [f"Dir::Etc::sourcelist={root}/sources.list", "Dir::Etc::sourceparts=/nonexistent"]
-    options += [f"Dir::State::lists={root}/lists", f"Dir::Cache::archives={root}/archives"]
-    apt = ["apt-get", "-qq", *(part for option in options for part in ("-o", option))]
-    _run(*apt, "update")
-    subprocess.run([*apt, "download", package], cwd=root, check=True, capture_output=True)
-    for file in root.glob(f"{package}_*.deb"):
-        _run("dpkg", "-x", str(file), str(root / "files"))
-    plugins = Path.home() / ".docker/cli-plugins"
-    plugins.mkdir(parents=True, exist_ok=True)
-    shutil.copy(root / f"files/usr/libexec/docker/cli-plugins/{package}", plugins / package)
+    try:
+        fetch(package, f"usr/libexec/docker/cli-plugins/{package}", Path.home() / ".docker/cli-plugins" / package)
+    except RuntimeError as error:
+        raise MissingError(f"there is no `docker {name}`, and Debian's cannot be had: {error}") from error
     _run("docker", name, "version")
 
 

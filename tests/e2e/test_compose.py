@@ -66,6 +66,7 @@ def test_containers_are_locked_up(deployment: Deployment):
         assert host["ReadonlyRootfs"], container.name
         assert host["CapDrop"] == ["ALL"], container.name
         assert "no-new-privileges:true" in host["SecurityOpt"], container.name
+        assert host["Memory"] and host["NanoCpus"] and host["PidsLimit"], container.name
         assert not any("docker.sock" in bind for bind in host["Binds"] or ()), container.name
         published = [
             binding for ports in container.attrs["NetworkSettings"]["Ports"].values() for binding in ports or ()
@@ -113,6 +114,17 @@ def test_new_replicas_take_load_and_leave_without_a_fault(jobs: JobsClient):
     assert set(done.items_by_state) == {"done"}
     assert set(done.outcomes) == {f"{variant}/ok" for variant in LOAD}
     assert len(vlm.running()) == 1
+
+
+def test_composes_own_flag_scales_each_service_alone(deployment: Deployment, jobs: JobsClient):
+    before = {name: [one.id for one in replicas(name).running()] for name in ("generator", "worker", "redis")}
+    deployment.compose("up", "--detach", "--wait", "--scale", "vlm=2", "--scale", "sae=2")
+    assert [len(replicas(name).running()) for name in ("vlm", "sae")] == [2, 2]
+    assert {name: [one.id for one in replicas(name).running()] for name in before} == before
+    job = jobs.submit(JobSpec(feature_sample=FeatureSample(count=16, seed=3), variants=METHODS, scores=["none"]))
+    deployment.compose("up", "--detach", "--wait")
+    assert [len(replicas(name).running()) for name in ("vlm", "sae")] == [1, 1]
+    assert dict(finish(jobs, job.id).items_by_state) == {"done": 16}
 
 
 @pytest.mark.parametrize("service", ["vlm", "worker", "redis"])

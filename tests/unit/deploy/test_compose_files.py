@@ -1,11 +1,13 @@
 """The compose files as documents; `make e2e` runs them."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from orchestrator.local.stack import DEFAULT_PORTS, SERVICES
+from tests.unit.deploy.drains import orchestrator_seconds, service_seconds
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
@@ -20,7 +22,36 @@ def test_every_container_is_locked_up(name):
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service and "docker.sock" not in str(service)
+    assert service.get("user", "steerscope") not in ("0", "root")
     assert ("ports" in service) == (name == "api"), "only the Jobs API is published"
+
+
+@pytest.mark.parametrize("name", list(COMPOSE["services"]))
+def test_every_container_has_bounds(name):
+    limits = COMPOSE["services"][name]["deploy"]["resources"]["limits"]
+    assert set(limits) == {"memory", "cpus", "pids"}
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "api", "worker"])
+def test_a_drain_ends_before_the_patience_of_docker(name):
+    grace = float(COMPOSE["services"][name]["stop_grace_period"].removesuffix("s"))
+    assert grace > (service_seconds(name) if name in SERVICES else orchestrator_seconds())
+
+
+def test_redis_keeps_its_state_behind_a_password():
+    redis = COMPOSE["services"]["redis"]
+    command = " ".join(redis["command"])
+    assert "--appendonly yes" in command and "--maxmemory-policy noeviction" in command
+    assert "--requirepass" in command and "redis:/data" in redis["volumes"]
+    assert "redis" in COMPOSE["volumes"] and redis["networks"] == ["inside"]
+
+
+def test_versions_are_pinned():
+    for name, service in COMPOSE["services"].items():
+        if "build" not in service:
+            assert re.search(r":\d+\.\d+", service["image"]), name
+        else:
+            assert re.search(r":-python:3\.\d+-slim-\w+}$", service["build"]["args"]["BASE_IMAGE"]), name
 
 
 def test_the_api_is_published_on_loopback_unless_told_otherwise():
@@ -33,7 +64,7 @@ def test_services_are_where_the_orchestrator_looks_for_them(name):
     service, port = COMPOSE["services"][name], DEFAULT_PORTS[name]
     assert COMPOSE["services"]["worker"]["environment"][f"STEERSCOPE_{name.upper()}"] == f"dns:///{name}:{port}"
     assert service["healthcheck"]["test"][-1] == f"127.0.0.1:{port}"
-    assert service["build"]["args"]["SERVICE"] == name
+    assert service["build"]["target"] == name
     assert service["environment"][f"STEERSCOPE_{name.upper()}_HOST"] == "0.0.0.0"
     assert float(service["environment"][f"STEERSCOPE_{name.upper()}_MAX_CONNECTION_AGE_SECONDS"]) <= 5
 
@@ -46,6 +77,13 @@ def test_real_models_get_a_card_the_token_and_the_cache(name):
     assert service["secrets"] == ["hf_token"] and service["environment"]["HF_TOKEN_PATH"] == "/run/secrets/hf_token"
     assert service["volumes"] == ["models:/cache"]
     assert service["build"]["args"]["TORCH_INDEX"] == "", "the CUDA build"
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "cli"])
+def test_image_sets_may_come_from_a_folder_or_from_the_hub(name):
+    service = GPU["services"][name]
+    assert any(volume.endswith(":/images:ro") for volume in service["volumes"]) and "models:/cache" in service["volumes"]
+    assert service["secrets"] == ["hf_token"] and "outside" in service["networks"]
 
 
 def test_secrets_stay_out_of_git():
