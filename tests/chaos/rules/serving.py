@@ -211,7 +211,7 @@ RULES = (
         "deploy/Dockerfile",
         'USER steerscope\nENTRYPOINT ["steerscope"]',
         'ENTRYPOINT ["steerscope"]',
-        ("tests/unit/deploy/test_dockerfile.py::test_images_run_without_root",),
+        ("tests/unit/deploy/test_dockerfile.py::test_images_run_without_root_and_change_only_at_their_end",),
     ),
     Removal(
         "containers have a read-only root",
