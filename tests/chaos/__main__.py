@@ -9,17 +9,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from orchestrator.local.supervisor import interrupt_on_signals
 from tests.chaos.lane import Lane
-from tests.chaos.pace import PACES
+from tests.chaos.pace import PACES, Pace
 from tests.chaos.runner import Outcome
 from tests.chaos.schedule import Schedule, draw
 from tests.chaos.summary import record, summarize, table
@@ -30,44 +32,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     given = _parser().parse_args(arguments)
     interrupt_on_signals()
+    logging.getLogger("orchestrator").setLevel(logging.ERROR)  # that Redis is away is no news here
     pace = PACES[given.leases]
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
-    console = Console(stderr=True)
-    logging.getLogger("orchestrator").setLevel(logging.ERROR)  # that Redis is away is no news here
-    given.out.mkdir(parents=True, exist_ok=True)
-    outcomes: list[Outcome] = []
-    started = time.monotonic()
-    stop = threading.Event()
     source = _Shared(draw(seed, pace, len(SPECS)) for seed in seeds)
+    stop = threading.Event()
+    console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="steerscope-chaos-") as home, _progress(console) as progress:
         bar = progress.add_task("schedules", total=len(seeds))
-
-        def report(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            progress.advance(bar)
-            if given.verbose or outcome.findings:
-                console.print(_told(outcome), markup=False, highlight=False, soft_wrap=True)
-            if outcome.findings:
-                file = given.out / f"seed-{outcome.schedule.seed}.json"
-                file.write_text(json.dumps(record(outcome), indent=2) + "\n")
-
-        def tell(text: str) -> None:
-            console.print(text, style="dim", highlight=False)
-
-        def lane(number: int) -> Lane:
-            return Lane(Path(home) / f"lane{number}", given.out, pace, source, report, stop, tell)
-
+        report = Report(given.out, pace, console, given.verbose, lambda: progress.advance(bar))
+        lanes = [Lane(Path(home) / f"lane{n}", given.out, pace, source, report.add, stop) for n in range(given.jobs)]
         with ThreadPoolExecutor(given.jobs) as pool:
             try:
-                for running in [pool.submit(lane(number).run) for number in range(given.jobs)]:
+                for running in [pool.submit(lane.run) for lane in lanes]:
                     running.result()
             except BaseException:  # Ctrl-C, too: the lanes take their processes down
                 stop.set()
                 raise
-    summary = summarize(outcomes, pace.name, time.monotonic() - started)
-    (given.out / "chaos.json").write_text(json.dumps(summary, indent=2) + "\n")
+    summary = report.summary()
     Console().print(table(summary))
-    return int(bool(summary["failed"]) or len(outcomes) < len(seeds))
+    return int(bool(summary["failed"]) or summary["schedules"] < len(seeds))
+
+
+@dataclass
+class Report:
+    """Tells of every schedule as it ends, and keeps the summary of all so far in `chaos.json`."""
+
+    out: Path
+    pace: Pace
+    console: Console
+    verbose: bool
+    advance: Callable[[], None]
+    outcomes: list[Outcome] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: Outcome) -> None:
+        """One more; called from several lanes."""
+        with self.lock:
+            self.outcomes.append(outcome)
+            self.advance()
+            if self.verbose or outcome.findings:
+                self.console.print(_told(outcome), markup=False, highlight=False, soft_wrap=True)
+            if outcome.findings:
+                self._write(f"seed-{outcome.schedule.seed}.json", record(outcome))
+            self._write("chaos.json", self.summary())
+
+    def summary(self) -> dict[str, Any]:
+        """Of all so far."""
+        return summarize(self.outcomes, self.pace.name, time.monotonic() - self.started)
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / name).write_text(json.dumps(content, indent=2) + "\n")
 
 
 class _Shared(Iterator[Schedule]):

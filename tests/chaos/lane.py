@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.deployment import Deployment
@@ -28,7 +27,6 @@ class Lane:
     source: Iterator[Schedule]
     report: Callable[[Outcome], None]
     stop: threading.Event  # ends a schedule in its midst
-    tell: Callable[[str], None] = field(default=lambda text: None)
 
     def run(self) -> None:
         """Until there are no more. Raises what a deployment that cannot be started raises."""
@@ -37,12 +35,7 @@ class Lane:
         while schedule is not None:
             number += 1
             with Deployment(self.home / str(number), self.pace) as deployment:
-                started = time.monotonic()
                 expected = build(deployment)
-                self.tell(
-                    f"indexed, and undisturbed results of {sum(map(len, expected))} features known after "
-                    f"{time.monotonic() - started:.0f} s"
-                )
                 schedule = self._carry_out(schedule, deployment, expected)
             shutil.rmtree(deployment.home)
 
