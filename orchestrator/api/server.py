@@ -16,6 +16,7 @@ from orchestrator import metrics
 from orchestrator.access import is_loopback
 from orchestrator.api.backend import Backend
 from orchestrator.api.gauges import DeploymentCollector
+from orchestrator.api.methods import handler
 from orchestrator.api.servicer import Servicer
 from orchestrator.api.tokens import TokenInterceptor, Tokens
 from orchestrator.jobs.database import Database
@@ -27,7 +28,6 @@ from orchestrator.queue.app import make_app
 from orchestrator.queue.tasks import publisher
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2
-from protos.v1.jobs_pb2_grpc import add_JobsServicer_to_server
 from services.serving.limits import server_options
 from services.serving.tls import add_port
 
@@ -63,7 +63,7 @@ class ApiServer:
             ),
             maximum_concurrent_rpcs=calls,
         )
-        add_JobsServicer_to_server(self._servicer, self._server)
+        self._server.add_generic_rpc_handlers((handler(self._servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         store, reader = JobStore(self._database, settings), JobReader(self._database)

@@ -21,7 +21,7 @@ EXIT_NOT_SERVING, EXIT_USAGE = 1, 2
 
 
 def is_serving(address: str, timeout: float = _SECONDS) -> bool:
-    """Whether the server at `address` says SERVING (`grpc.health.v1`) within `timeout` seconds.
+    """Whether the server at `address` says SERVING (`grpc.health.v1`) within `timeout` seconds, or is merely full.
 
     TLS as the environment says. Raises TlsError.
     """
@@ -48,8 +48,8 @@ def _is_serving(address: str, timeout: float, tls: ClientTls | None) -> bool:
     with connect(address, (), tls) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout)
-        except grpc.RpcError:
-            return False
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
