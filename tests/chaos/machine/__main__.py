@@ -9,7 +9,7 @@ from collections import Counter
 from tests.chaos.machine.schedule import run_schedules
 from tests.chaos.machine.simulation import Simulation
 
-_CHUNK = 500  # hypothesis remembers all schedules of a run, to try none twice
+_CHUNK = 250  # hypothesis remembers all schedules of a run, to try none twice
 
 
 def main() -> None:

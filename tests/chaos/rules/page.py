@@ -9,8 +9,8 @@ from tests.chaos.rules.removal import Removal
 _HEAD = """# Every rule has a test that fails without it
 
 The reliability rules of the design, where each stands in the code, and the test that holds it. `make rules` takes one
-after the other out of a copy of the tree and sees that its test fails; the gate checks that every removal still applies.
-This page is made by `python -m tests.chaos.rules --page > docs/reliability-rules.md`.
+after the other out of a copy of the tree and sees that its test fails; the gate checks that every removal still
+applies. This page is made by `python -m tests.chaos.rules --page > docs/reliability-rules.md`.
 
 | rule | stands in | held by |
 | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""The table of rules does not rot: every removal applies to the code as it is, and the tests that it names are there."""
+"""The table of rules does not rot: every removal applies to the code as it is, and the tests it names are there."""
 
 import ast
 from collections import Counter
