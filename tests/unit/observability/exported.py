@@ -1,7 +1,9 @@
 """What our processes export, from their real registries."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
@@ -25,7 +27,8 @@ def orchestrator_metrics(monkeypatch) -> list[Metric]:
     overview = Overview(0.0, 0, 0.0, 0, [], [ActiveJob("j", "explain", 1, 2)], [])
     monkeypatch.setattr(Overview, "read", lambda _: overview)
     assert metrics.RUNNING in REGISTRY._collector_to_names
-    return [*REGISTRY.collect(), *DeploymentCollector(SimpleNamespace(queue_length=lambda: 0)).collect()]
+    database: Any = SimpleNamespace(queue_length=lambda: 0)
+    return [*REGISTRY.collect(), *DeploymentCollector(database).collect()]
 
 
 def service_metrics(monkeypatch) -> list[Metric]:
@@ -37,7 +40,8 @@ def service_metrics(monkeypatch) -> list[Metric]:
     counters = {"toy": ModelCounters("toy", "v1")}
     counters["toy"].fail(Failure.OTHER, 1)
     made = Metrics(counters, Admission(1, 1, 1))
-    made.triton.watch(Batcher(None, delay=0, bulk_patience=0))
+    with ThreadPoolExecutor(1) as compute:
+        made.triton.watch(Batcher(compute, delay=0, bulk_patience=0))
     made.registry.register(MemoryCollector(Residence(), ["toy"]))
     return list(made.registry.collect())
 

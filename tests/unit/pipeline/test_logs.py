@@ -15,7 +15,7 @@ from orchestrator.queue.tasks import EXPLAIN
 from orchestrator.remote import Calls
 from orchestrator.worker.keeper import LeaseKeeper
 from orchestrator.worker.runner import Runner
-from services.serving import logs
+from services.serving.logs import configure_logging
 from tests.redis import redis_server
 from tests.unit.jobs.conftest import Jobs, jobs, new_jobs
 from tests.unit.pipeline.conftest import World
@@ -30,8 +30,8 @@ def stream(monkeypatch) -> Iterator[StringIO]:
     """What `configure_logging` writes to."""
     root, written = logging.getLogger(), StringIO()
     handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(logs.sys, "stderr", written)
-    logs.configure_logging("worker", "json", "INFO")
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging("worker", "json", "INFO")
     yield written
     root.handlers[:] = handlers
     root.setLevel(level)
