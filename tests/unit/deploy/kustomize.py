@@ -79,7 +79,8 @@ def pods(objects: Iterable[Object]) -> dict[str, Object]:
 
 def container(template: Object) -> Object:
     """The one container of a pod."""
-    (only,) = template["spec"]["containers"]
+    containers: list[Object] = template["spec"]["containers"]
+    (only,) = containers
     return only
 
 

@@ -35,6 +35,10 @@ def ancestors(name):
         name = STAGES[name][0]
 
 
+def test_docker_finds_it_at_the_root():
+    assert (ROOT / "Dockerfile").samefile(ROOT / "deploy/Dockerfile")
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_is_a_target_on_one_torch(name):
     base, instructions = STAGES[name]
