@@ -25,13 +25,22 @@ class TlsFront:
         self._thread.start()
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._behind)
             await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer), return_exceptions=True)
+
+
+async def _end_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -118,12 +118,15 @@ def _expanded(patterns: Sequence[str], location: str, roots: Roots) -> list[str]
 def _braces(pattern: str, location: str) -> list[str]:
     if "{" not in pattern:
         return [pattern]
-    if any(abs(int(last) - int(first)) >= _MOST_SHARDS for first, last in _RANGE.findall(pattern)):
-        raise ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; name fewer at a time")
+    wide = any(abs(int(last) - int(first)) >= _MOST_SHARDS for first, last in _RANGE.findall(pattern))
     try:
-        return list(islice(library("braceexpand", location).braceexpand(pattern, escape=False), _MOST_SHARDS + 1))
+        expanded = [] if wide else library("braceexpand", location).braceexpand(pattern, escape=False)
+        found = list(islice(expanded, _MOST_SHARDS + 1))
     except ValueError as error:
         raise ImageSetError(f"images {location!r}: {error}; write shards as {{000..010}}") from error
+    if wide or len(found) > _MOST_SHARDS:
+        raise ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; name fewer at a time")
+    return found
 
 
 def _shard(path: Path) -> _Shard:

@@ -192,4 +192,4 @@ def test_a_watcher_outlives_its_connection(serve: Serve):
                 break
         assert snapshots == 1, "a resumed stream goes on where it was"
         assert client.cancel(job).state == pb.CANCELLED
-        assert [event.item.state for event in watching if event.HasField("item")]
+        assert [event.snapshot.state for event in watching if event.HasField("snapshot")] == [pb.CANCELLED]

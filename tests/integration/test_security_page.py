@@ -25,7 +25,7 @@ def test_the_commands_make_what_a_deployment_needs(tmp_path: Path):
     subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
     made = dict(line.split("=", 1) for line in (tmp_path / "environment").read_text().splitlines())
     given = {
-        name.removeprefix("STEERSCOPE_").lower(): tmp_path / value
+        name.removeprefix("STEERSCOPE_").lower(): str(tmp_path / value)
         for name, value in made.items()
         if (tmp_path / value).is_file()
     }

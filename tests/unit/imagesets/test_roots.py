@@ -113,7 +113,7 @@ def test_the_files_of_a_data_set_lie_below_it(tmp_path: Path, files: str):
         open_images(f"hf:{tmp_path}#files={files}")
 
 
-@pytest.mark.parametrize("braces", ["{0..999999999}", "{0..400}{0..400}", "{a,b}{0..99999}{0..9}"])
+@pytest.mark.parametrize("braces", ["{0..999999999}", "{0..400}{0..400}", "{a,b}{0..99999}"])
 def test_braces_that_name_too_many_shards(tmp_path: Path, braces: str):
     with pytest.raises(ImageSetError, match="more than 100000 shards"):
         open_images(f"wds:{tmp_path}/{braces}.tar")
