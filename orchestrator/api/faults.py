@@ -18,7 +18,7 @@ from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
 from services.imagesets import ImageSetError
-from services.serving.errors import ServingError
+from services.serving.errors import ServingError, shortened
 from services.serving.profile import ProfileError
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def streaming(
 def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End the call with the status of the error."""
     code, message = status_of(error)
-    context.abort(code, message)
+    context.abort(code, shortened(message))
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

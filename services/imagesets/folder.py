@@ -1,10 +1,11 @@
 """A folder as an image set: the images below it by the sorted order of their paths."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.imagesets.base import SUFFIXES, ImageSetError
+from services.imagesets.base import SUFFIXES, ImageSetError, real_path
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FolderImages:
 
 
 def _existing(folder: str | Path) -> Path:
-    root = Path(folder).expanduser().resolve()
-    if not root.is_dir():
+    root = real_path(folder)
+    if not os.path.isdir(root):  # noqa: PTH112 -- unlike Path's own, it says no to a name that is too long
         raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
     return root

@@ -2,16 +2,20 @@
 
 import glob
 import os
+import re
 import tarfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from services.imagesets.base import SUFFIXES, ImageSetError, library
 from services.imagesets.names import PackedNames
 
 SCHEME = "wds:"
+_MOST_SHARDS = 100_000
+_RANGE = re.compile(r"\{(-?\d{1,18})\.\.(-?\d{1,18})")
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,20 @@ def _expanded(patterns: Sequence[str], location: str) -> list[str]:
 def _braces(pattern: str, location: str) -> list[str]:
     if "{" not in pattern:
         return [pattern]
+    ranges = ((int(first), int(last)) for first, last in _RANGE.findall(pattern))
+    if any(abs(last - first) >= _MOST_SHARDS for first, last in ranges):  # before the library makes a list of it
+        raise _too_many(location)
     try:
-        return list(library("braceexpand", location).braceexpand(pattern, escape=False))
+        paths = list(islice(library("braceexpand", location).braceexpand(pattern, escape=False), _MOST_SHARDS + 1))
     except ValueError as error:
         raise ImageSetError(f"images {location!r}: {error}; write shards as {{000..010}}") from error
+    if len(paths) > _MOST_SHARDS:
+        raise _too_many(location)
+    return paths
+
+
+def _too_many(location: str) -> ImageSetError:
+    return ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; write larger ones")
 
 
 def _shard(path: Path) -> _Shard:
