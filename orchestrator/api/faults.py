@@ -20,7 +20,7 @@ from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
 from services.imagesets import ImageSetError
-from services.serving.errors import ServingError
+from services.serving.errors import ServingError, shortened
 from services.serving.profile import ProfileError
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def streaming(
 def _end(call: Observed, context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End the call with the status of the error."""
     call.code, message = status_of(error)
-    context.abort(call.code, message)
+    context.abort(call.code, shortened(message))
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

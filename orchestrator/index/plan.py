@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,6 +15,7 @@ from protos.v1.jobs_pb2 import IndexSpec
 from services.imagesets import EVERYWHERE, Part, Roots, open_images
 from services.serving.profile import Profile
 
+_NAME = re.compile(r"[\w-][\w. -]{0,59}")  # of letters that may take four bytes each
 MERGE = "merge"  # the final item
 Reduce = Literal["mean", "max"]
 
@@ -94,8 +96,11 @@ def plan(
 ) -> IndexPlan:
     """Make every choice of an IndexSpec. Raises IndexPlanError or ImageSetError; ProfileError for a bad profile."""
     settings = _settings(spec, profile)
-    if not spec.name or "/" in spec.name:
-        raise IndexPlanError("name: an index needs a name without '/', such as explain or test")
+    if not _NAME.fullmatch(spec.name):
+        raise IndexPlanError(
+            "name: an index needs a name of at most 60 letters, digits and any of ._ -, such as explain or test, "
+            "that does not begin with a dot"
+        )
     split = _split(spec)
     images = open_images(spec.images, roots=roots)
     return IndexPlan(

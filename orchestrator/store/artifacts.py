@@ -10,6 +10,8 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
+_LONGEST_PART = 255  # of a file name on the usual file systems
+
 
 class ArtifactNotFoundError(KeyError):
     """No blob or pointer of that name; the message names it and the store."""
@@ -46,7 +48,7 @@ class ArtifactStore:
         """The bytes of a blob or pointer. Raises ArtifactNotFoundError."""
         try:
             data: bytes = self._fs.cat_file(self._path(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise ArtifactNotFoundError(f"{name!r} is not in the artifact store {self.url}") from None
         return data
 
@@ -80,8 +82,10 @@ class ArtifactStore:
 
     def _path(self, name: str) -> str:
         parts = PurePosixPath(name).parts
-        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
-            raise ValueError(f"artifact name {name!r}: must be a relative path without '..'")
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts or not name.isprintable():
+            raise ValueError(f"artifact name {name!r}: must be a printable, relative path without '..'")
+        if max(len(part.encode()) for part in parts) > _LONGEST_PART:
+            raise ValueError(f"artifact name {name[:80]!r}…: each part must have at most {_LONGEST_PART} bytes")
         return f"{self._root}/{'/'.join(parts)}"
 
     def _write(self, name: str, data: bytes, *, replace: bool) -> None:

@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
+_LONGEST_LOCATION = 4096
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".ppm"})
 
 
@@ -30,6 +32,21 @@ class ImageSet(Protocol):
     def read(self, image: int) -> bytes:
         """The encoded image. Raises OSError when it cannot be read, ImageSetError when the place has changed."""
         ...
+
+
+def check_location(location: str) -> None:
+    """Raises ImageSetError for what can be no place on any machine."""
+    if not location.isprintable() or len(location) > _LONGEST_LOCATION:
+        rule = f"must be at most {_LONGEST_LOCATION} printable characters"
+        raise ImageSetError(f"images {location[:80]!r}: a location {rule}; give a folder, wds:… or hf:…")
+
+
+def real_path(location: str | Path) -> Path:
+    """The absolute path, without links. Raises ImageSetError if there can be none."""
+    try:
+        return Path(location).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, nobody's home, a null byte
+        raise ImageSetError(f"images {str(location)!r}: no path on the server's machine ({error})") from error
 
 
 def digest_of_bytes(data: bytes) -> str:

@@ -1,10 +1,11 @@
 """A folder as an image set: the images below it by the sorted order of their paths."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.imagesets.base import SUFFIXES, ImageSetError
+from services.imagesets.base import SUFFIXES, ImageSetError, real_path
 from services.imagesets.roots import EVERYWHERE, Roots
 
 
@@ -41,8 +42,8 @@ class FolderImages:
 
 
 def _existing(folder: str | Path, roots: Roots) -> Path:
-    root = Path(folder).expanduser().resolve()
+    root = real_path(folder)
     roots.check_place(str(folder), root)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112 -- unlike Path's own, it says no to a name that is too long
         raise ImageSetError(f"images {str(folder)!r}: no such folder on the server's machine")
     return root

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from services.imagesets.base import ImageSetError
+from services.imagesets.base import ImageSetError, real_path
 
 SCHEME = "hf:"
 CHOICES = ("config", "split", "column", "files")
@@ -34,7 +33,7 @@ class HfLocation:
                 raise ImageSetError(f"images {location!r}: {item!r} must be a glob below the data set, without '..'")
             choices[key] = value
         if place.startswith(("/", ".", "~")):
-            return cls(str(Path(place).expanduser().resolve()), None, choices)
+            return cls(str(real_path(place)), None, choices)
         name, at, revision = place.partition("@")
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) or (at and not revision):
             raise ImageSetError(f"images {location!r}: write hf:owner/name[@revision] or hf:/path, then [#split=…]")

@@ -1,10 +1,9 @@
 """From a location to the set that lies there."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from services.imagesets import hf, shards
-from services.imagesets.base import ImageSet, ImageSetError
+from services.imagesets.base import ImageSet, ImageSetError, check_location, real_path
 from services.imagesets.folder import FolderImages
 from services.imagesets.hf import HfLocation
 from services.imagesets.roots import EVERYWHERE, Roots
@@ -18,6 +17,7 @@ def open_images(location: str, names: Sequence[str] | None = None, roots: Roots 
     With `names`, those that an earlier opening found, it is that very set: of a folder just these files are taken
     without looking for others, and other places are refused if they hold something else by now.
     """
+    check_location(location)
     if location.startswith(hf.SCHEME):
         return _unchanged(RowImages(location, roots), names)
     if location.startswith(shards.SCHEME):
@@ -27,11 +27,12 @@ def open_images(location: str, names: Sequence[str] | None = None, roots: Roots 
 
 def absolute(location: str) -> str:
     """The same place whatever the working directory. Raises ImageSetError if the location breaks the grammar."""
+    check_location(location)
     if location.startswith(hf.SCHEME):
         return str(HfLocation.parse(location))
     if location.startswith(shards.SCHEME):
         return absolute_patterns(location)
-    return str(Path(location).expanduser().resolve())
+    return str(real_path(location))
 
 
 def _unchanged(images: ImageSet, names: Sequence[str] | None) -> ImageSet:

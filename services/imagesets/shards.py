@@ -17,7 +17,7 @@ from services.imagesets.roots import EVERYWHERE, Roots
 SCHEME = "wds:"
 _MOST_SHARDS = 100_000  # braces write a thousand millions in twenty letters
 _FIXED = re.compile(r"[^*?\[]*/")  # of a path, what comes before the first folder or file with a wildcard
-_RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)(?:\.\.-?\d+)?\}")
+_RANGE = re.compile(r"\{(-?\d{1,18})\.\.(-?\d{1,18})")
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,20 @@ def _expanded(patterns: Sequence[str], location: str, roots: Roots) -> list[str]
 def _braces(pattern: str, location: str) -> list[str]:
     if "{" not in pattern:
         return [pattern]
-    wide = any(abs(int(last) - int(first)) >= _MOST_SHARDS for first, last in _RANGE.findall(pattern))
+    ranges = ((int(first), int(last)) for first, last in _RANGE.findall(pattern))
+    if any(abs(last - first) >= _MOST_SHARDS for first, last in ranges):  # before the library makes a list of it
+        raise _too_many(location)
     try:
-        expanded = [] if wide else library("braceexpand", location).braceexpand(pattern, escape=False)
-        found = list(islice(expanded, _MOST_SHARDS + 1))
+        paths = list(islice(library("braceexpand", location).braceexpand(pattern, escape=False), _MOST_SHARDS + 1))
     except ValueError as error:
         raise ImageSetError(f"images {location!r}: {error}; write shards as {{000..010}}") from error
-    if wide or len(found) > _MOST_SHARDS:
-        raise ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; name fewer at a time")
-    return found
+    if len(paths) > _MOST_SHARDS:
+        raise _too_many(location)
+    return paths
+
+
+def _too_many(location: str) -> ImageSetError:
+    return ImageSetError(f"images {location!r}: more than {_MOST_SHARDS} shards; write larger ones")
 
 
 def _shard(path: Path) -> _Shard:

@@ -53,6 +53,15 @@ class DeviceLostError(UnavailableError):
     """The accelerator is in a state that only a new process can mend; the service answers and exits."""
 
 
+_LONGEST_MESSAGE = 2500  # bytes; percent-encoded they must fit into the 8 KiB that a client takes as metadata
+
+
+def shortened(message: str) -> str:
+    """A message that fits into a status: one that quotes a long name would itself be lost on the way."""
+    data = message.encode("utf-8", "replace")
+    return message if len(data) <= _LONGEST_MESSAGE else f"{data[:_LONGEST_MESSAGE].decode('utf-8', 'ignore')} …"
+
+
 _BY_STATUS: dict[grpc.StatusCode, type[ServingError]] = {
     error.status: error
     for error in (InvalidInputError, UnknownModelError, OverloadedError, ExpiredError, UnavailableError, CancelledError)

@@ -10,7 +10,7 @@ import grpc
 
 from services.serving import describe, tracing
 from services.serving.admission import Admission
-from services.serving.errors import InvalidInputError, ServingError
+from services.serving.errors import InvalidInputError, ServingError, shortened
 from services.serving.faults import error_id
 from services.serving.inference import Inference
 from services.serving.oip import SERVICE_NAME, pb
@@ -122,7 +122,7 @@ class Servicer:
             except ServingError as error:
                 pushback = error.status is grpc.StatusCode.RESOURCE_EXHAUSTED
                 trailing = ((PUSHBACK, str(self._admission.pushback_ms())),) if pushback else ()
-                await context.abort(error.status, str(error), trailing_metadata=trailing)
+                await context.abort(error.status, shortened(str(error)), trailing_metadata=trailing)
             except Exception:
                 reference = error_id()
                 logger.exception("%s failed (error id %s)", method.__name__, reference)

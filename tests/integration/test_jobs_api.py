@@ -350,3 +350,13 @@ def test_no_api_at_the_address():
             client.get("abcdefabcdef")
         with pytest.raises(UnavailableError):
             next(client.watch("abcdefabcdef"))
+
+
+@pytest.mark.parametrize("method", pb.DESCRIPTOR.services_by_name["Jobs"].methods_by_name)
+def test_bytes_that_are_no_message_are_refused_in_words(api, method):
+    with grpc.insecure_channel(api.address) as channel:
+        call = channel.unary_stream(f"/steerscope.v1.Jobs/{method}")(b"\xff\xff", timeout=60)
+        with pytest.raises(grpc.RpcError):
+            list(call)
+    assert call.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "the 2 bytes of the request are no steerscope.v1." in call.details()

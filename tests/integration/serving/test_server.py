@@ -95,6 +95,13 @@ async def test_other_methods_are_unimplemented(serve):
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+async def test_bytes_that_are_no_message_are_refused_in_words(serve):
+    async with serve() as toy:
+        error = await refusal(toy.channel.unary_unary(f"/{SERVICE_NAME}/ModelInfer")(b"\xff\xff"))
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "the 2 bytes of the request are no inference.ModelInferRequest" in error.details()
+
+
 async def test_reflection_names_all_services(serve):
     async with serve() as toy:
         stub = reflection_pb2_grpc.ServerReflectionStub(toy.channel)

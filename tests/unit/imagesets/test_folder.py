@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.imagesets import ImageSetError, digest_of_bytes, open_images, set_hash
+from services.imagesets import ImageSetError, absolute, digest_of_bytes, open_images, set_hash
 
 
 def test_ids_follow_the_sorted_names(tmp_path: Path):
@@ -27,3 +27,12 @@ def test_the_set_hash_ignores_order_and_sees_doubles():
     a, b = digest_of_bytes(b"a"), digest_of_bytes(b"b")
     assert set_hash([a, b]) == set_hash([b, a])
     assert set_hash([a, b]) != set_hash([a]) != set_hash([a, a])
+
+
+@pytest.mark.parametrize("place", ["/a\0b", "a" * 300, "a" * 70_000, "~nobody-of-that-name/x", "hf:/\0", "wds:/\0.tar"])
+def test_what_can_be_no_place_is_refused(place: str):
+    for ask in (open_images, absolute):
+        if ask is absolute and place == "a" * 300:
+            continue  # a path, though of no folder
+        with pytest.raises(ImageSetError):
+            ask(place)

@@ -102,3 +102,9 @@ def test_opening_does_not_read_the_images(tmp_path: Path):
     after = Path("/proc/self/io").read_text().split("rchar: ")[1].split("\n")[0]
     assert len(images) == 8
     assert int(after) - int(before) < len(data) / 4
+
+
+@pytest.mark.parametrize("bomb", ["{0..99999999}", "{0..99999}{0..99999}", "{99999999..0..1}", "{a,b}" * 40])
+def test_a_pattern_of_too_many_shards_is_refused_before_it_is_written_out(bomb: str):
+    with pytest.raises(ImageSetError, match="more than 100000 shards"):
+        open_images(f"wds:/{bomb}.tar")

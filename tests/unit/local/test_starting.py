@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 
 import pytest
 
@@ -150,3 +151,27 @@ def test_the_hub_s_variables_reach_the_services(tmp_path, monkeypatch):
     process.start()
     process.wait(30)
     assert process.log_tail() == "my-HF_TOKEN my-HF_HOME my-HF_HUB_OFFLINE"
+
+
+def test_workers_and_api_end_before_the_services_and_redis_last(tmp_path):
+    ends = tmp_path / "ends"
+
+    def program(name):
+        wait = "import signal, sys; signal.sigwait({signal.SIGTERM})"
+        block = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
+        ready = f"open({str(tmp_path / name)!r}, 'w')"
+        tell = f"open({str(ends)!r}, 'a').write({name + ' '!r})"
+        return ProcessSpec(name, (sys.executable, "-c", f"{block}; {ready}; {wait}; {tell}"))
+
+    supervisor = Supervisor(Stack("microworld", tmp_path, None, 1, fixed_ports=False), lambda *_: None)
+    names = ("redis", "vlm-1", "worker-1", "api", "worker-2", "sae")
+    supervisor._launch([Part(program(name)) for name in names])
+    deadline = time.monotonic() + 120
+    while not all((tmp_path / name).exists() for name in names):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert set(supervisor.pids()) == set(names)
+    supervisor.stop()
+    ended = ends.read_text().split()
+    assert set(ended[:3]) == {"worker-1", "worker-2", "api"} and set(ended[3:5]) == {"vlm-1", "sae"}
+    assert ended[5] == "redis" and not supervisor.pids()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from services.serving import codec
-from services.serving.errors import InvalidInputError
+from services.serving.errors import InvalidInputError, shortened
 from services.serving.oip import pb
 from tests.unit.serving.toy import TOY, WHOLE, ToyResult, ToyRow, WholeResult, WholeRow
 
@@ -234,3 +234,8 @@ def test_unknown_outputs_and_outputs_with_parameters_are_refused():
 def test_the_client_cannot_send_rows_that_break_the_spec(rows, error, rule):
     with pytest.raises(error, match=rule):
         codec.encode_request(TOY, rows)
+
+
+def test_a_message_is_cut_to_what_a_status_can_carry():
+    assert shortened("a" * 2500) == "a" * 2500
+    assert shortened("é" * 2500) == "é" * 1250 + " …"

@@ -57,3 +57,15 @@ def test_local_path_only_on_this_disk(tmp_path: Path):
     address = store.put(b"x")
     assert store.local_path(address) == tmp_path / address
     assert ArtifactStore(f"memory://{uuid.uuid4().hex}").local_path(address) is None
+
+
+@pytest.mark.parametrize("name", ["blobs/a\0b", "blobs/" + "a" * 256, "blobs/" + "é" * 128])
+def test_names_that_no_file_can_have_are_refused(store: ArtifactStore, name: str):
+    with pytest.raises(ValueError, match="artifact name"):
+        store.get(name)
+
+
+def test_a_folder_of_names_is_no_artifact(store: ArtifactStore):
+    store.point("index-names/test", b"1")
+    with pytest.raises(ArtifactNotFoundError):
+        store.get("index-names/")
