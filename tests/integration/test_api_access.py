@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -101,9 +102,9 @@ def test_health_needs_no_token_and_reflection_does(serve: Serve, tokens: Path):
         with pytest.raises(grpc.RpcError) as error:
             next(reflection(iter([ask])))
         assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        next(reflection(iter([ask]), metadata=[("authorization", f"Bearer {TOKEN}")]))
+        next(reflection(iter([ask]), metadata=(("authorization", f"Bearer {TOKEN}"),)))
         with pytest.raises(grpc.RpcError) as error:
-            JobsStub(channel).List(pb.ListRequest(), metadata=[("authorization", TOKEN)])
+            JobsStub(channel).List(pb.ListRequest(), metadata=(("authorization", TOKEN),))
         assert "one Bearer token" in error.value.details()
 
 
@@ -124,7 +125,8 @@ def test_a_token_does_not_cross_the_network_in_plain_text():
 def test_tls_and_a_token(serve: Serve, tokens: Path, tmp_path: Path):
     certs = certificates.make(tmp_path / "certs")
     address = serve(api_token_file=tokens, **certificates.server(certs, "api", mutual=True))
-    ca, pair = str(certs / "ca.pem"), {"tls_client_cert": certs / "client.pem", "tls_client_key": certs / "client.key"}
+    ca = str(certs / "ca.pem")
+    pair: dict[str, Any] = {"tls_client_cert": certs / "client.pem", "tls_client_key": certs / "client.key"}
     calls(address, Access(token=TOKEN, tls_ca=ca, **pair))
     for access, remedy in (
         (Access(), "set STEERSCOPE_TLS_CA"),
@@ -165,7 +167,7 @@ def test_limits_of_a_call(serve: Serve):
                 stub.Get(huge, compression=compression)
             assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         with pytest.raises(grpc.RpcError) as error:
-            stub.List(pb.ListRequest(), metadata=[("x", "y" * (64 << 10))])
+            stub.List(pb.ListRequest(), metadata=(("x", "y" * (64 << 10)),))
         assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert stub.List(pb.ListRequest()).next == ""
 
@@ -180,7 +182,7 @@ def test_explains_are_counted(serve: Serve):
 
 
 def test_a_watcher_outlives_its_connection(serve: Serve):
-    ages = {"api_max_connection_age_seconds": 0.5, "api_max_connection_age_grace_seconds": 0.5}
+    ages: dict[str, Any] = {"api_max_connection_age_seconds": 0.5, "api_max_connection_age_grace_seconds": 0.5}
     address = serve(**ages, keep_alive_seconds=0.2)
     with JobsClient(address) as client:
         job = client.submit(pb.JobSpec(feature_ids=[1])).id
