@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pydantic import SecretStr
 
 from orchestrator.access import Access, AccessError
 from orchestrator.api.server import ApiServer
@@ -71,25 +73,25 @@ def refused(address: str, access: Access | None = None) -> str:
 
 def test_the_token(serve: Serve, tokens: Path):
     address = serve(api_token_file=tokens)
-    calls(address, Access(token=TOKEN))
+    calls(address, Access(token=SecretStr(TOKEN)))
     mine = tokens.with_name("mine")
     mine.write_text(f"{TOKEN}\n")
-    calls(address, Access(token_file=mine, token=NEW))
+    calls(address, Access(token_file=mine, token=SecretStr(NEW)))
     assert "wants a token" in refused(address) and "STEERSCOPE_TOKEN_FILE" in refused(address)
-    told = refused(address, Access(token=NEW))
+    told = refused(address, Access(token=SecretStr(NEW)))
     assert "not one of this API's" in told and NEW not in told and TOKEN not in told
 
 
 def test_tokens_are_changed_without_a_restart(serve: Serve, tokens: Path):
     address = serve(api_token_file=tokens)
     tokens.write_text(f"{TOKEN}\n{NEW}\n")
-    calls(address, Access(token=TOKEN))
-    calls(address, Access(token=NEW))
+    calls(address, Access(token=SecretStr(TOKEN)))
+    calls(address, Access(token=SecretStr(NEW)))
     tokens.write_text(f"\n{NEW}\n\n")
-    calls(address, Access(token=NEW))
-    refused(address, Access(token=TOKEN))
+    calls(address, Access(token=SecretStr(NEW)))
+    refused(address, Access(token=SecretStr(TOKEN)))
     tokens.unlink()  # nobody, rather than everybody
-    refused(address, Access(token=NEW))
+    refused(address, Access(token=SecretStr(NEW)))
 
 
 def test_health_needs_no_token_and_reflection_does(serve: Serve, tokens: Path):
@@ -101,10 +103,10 @@ def test_health_needs_no_token_and_reflection_does(serve: Serve, tokens: Path):
         with pytest.raises(grpc.RpcError) as error:
             next(reflection(iter([ask])))
         assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        next(reflection(iter([ask]), metadata=[("authorization", f"Bearer {TOKEN}")]))
+        next(reflection(iter([ask]), metadata=(("authorization", f"Bearer {TOKEN}"),)))
         with pytest.raises(grpc.RpcError) as error:
-            JobsStub(channel).List(pb.ListRequest(), metadata=[("authorization", TOKEN)])
-        assert "one Bearer token" in error.value.details()
+            JobsStub(channel).List(pb.ListRequest(), metadata=(("authorization", TOKEN),))
+        assert "one Bearer token" in str(error.value.details())
 
 
 @pytest.mark.parametrize("content", ["", "# none\n", "short\n"])
@@ -116,16 +118,17 @@ def test_a_file_without_a_good_token_is_refused_at_the_start(serve: Serve, token
 
 def test_a_token_does_not_cross_the_network_in_plain_text():
     with pytest.raises(AccessError, match="STEERSCOPE_TLS_CA"):
-        JobsClient("api:8000", access=Access(token=TOKEN))
-    JobsClient("api:8000", access=Access(token=TOKEN, insecure_token=True)).close()
-    JobsClient("localhost:8000", access=Access(token=TOKEN)).close()
+        JobsClient("api:8000", access=Access(token=SecretStr(TOKEN)))
+    JobsClient("api:8000", access=Access(token=SecretStr(TOKEN), insecure_token=True)).close()
+    JobsClient("localhost:8000", access=Access(token=SecretStr(TOKEN))).close()
 
 
 def test_tls_and_a_token(serve: Serve, tokens: Path, tmp_path: Path):
     certs = certificates.make(tmp_path / "certs")
     address = serve(api_token_file=tokens, **certificates.server(certs, "api", mutual=True))
-    ca, pair = str(certs / "ca.pem"), {"tls_client_cert": certs / "client.pem", "tls_client_key": certs / "client.key"}
-    calls(address, Access(token=TOKEN, tls_ca=ca, **pair))
+    ca = str(certs / "ca.pem")
+    pair: dict[str, Any] = {"tls_client_cert": certs / "client.pem", "tls_client_key": certs / "client.key"}
+    calls(address, Access(token=SecretStr(TOKEN), tls_ca=ca, **pair))
     for access, remedy in (
         (Access(), "set STEERSCOPE_TLS_CA"),
         (Access(tls_ca=ca), "set STEERSCOPE_TLS_CLIENT_CERT"),
@@ -165,7 +168,7 @@ def test_limits_of_a_call(serve: Serve):
                 stub.Get(huge, compression=compression)
             assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         with pytest.raises(grpc.RpcError) as error:
-            stub.List(pb.ListRequest(), metadata=[("x", "y" * (64 << 10))])
+            stub.List(pb.ListRequest(), metadata=(("x", "y" * (64 << 10)),))
         assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert stub.List(pb.ListRequest()).next == ""
 
@@ -180,7 +183,7 @@ def test_explains_are_counted(serve: Serve):
 
 
 def test_a_watcher_outlives_its_connection(serve: Serve):
-    ages = {"api_max_connection_age_seconds": 0.5, "api_max_connection_age_grace_seconds": 0.5}
+    ages: dict[str, Any] = {"api_max_connection_age_seconds": 0.5, "api_max_connection_age_grace_seconds": 0.5}
     address = serve(**ages, keep_alive_seconds=0.2)
     with JobsClient(address) as client:
         job = client.submit(pb.JobSpec(feature_ids=[1])).id
