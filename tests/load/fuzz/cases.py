@@ -45,7 +45,7 @@ def model_cases(rng: Random, valid: list[Any]) -> Iterator[Case]:
         yield Case(method, _serialized(rng, request))
 
 
-def api_requests(done: str, folder: str) -> dict[str, list[Message]]:
+def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
     """Valid requests by method. `done`: a job that ended; `folder`: images on the server."""
     spec = jobs.JobSpec(
         name="fuzz",
@@ -86,7 +86,7 @@ def api_requests(done: str, folder: str) -> dict[str, list[Message]]:
     }
 
 
-def api_cases(rng: Random, valid: Mapping[str, list[Message]], shares: Mapping[str, float]) -> Iterator[Case]:
+def api_cases(rng: Random, valid: Mapping[str, list[Any]], shares: Mapping[str, float]) -> Iterator[Case]:
     """Mutated messages of the Jobs API's methods, each method with its share."""
     methods, weights = list(shares), list(shares.values())
     while True:

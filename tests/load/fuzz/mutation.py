@@ -52,10 +52,10 @@ def mutate_bytes(rng: Random, data: bytes) -> bytes:
 
 
 def _mutate_once(rng: Random, message: Message, texts: tuple[str, ...], depth: int) -> None:
-    fields = list(message.DESCRIPTOR.fields)
+    fields: list[Any] = list(message.DESCRIPTOR.fields)
     if not fields:
         return
-    present = [field for field, _ in message.ListFields()]
+    present: list[Any] = [field for field, _ in message.ListFields()]
     field = rng.choice(present if present and rng.random() < 0.8 else fields)
     if rng.random() < 0.1:
         message.ClearField(field.name)
@@ -72,7 +72,7 @@ def _mutate_once(rng: Random, message: Message, texts: tuple[str, ...], depth: i
         setattr(message, field.name, _value(rng, field, texts, getattr(message, field.name)))
 
 
-def _mutate_repeated(rng: Random, values: Any, field: Field, texts: tuple[str, ...], depth: int) -> None:
+def _mutate_repeated(rng: Random, values: Any, field: Any, texts: tuple[str, ...], depth: int) -> None:
     how = rng.choice(("add", "remove", "change", "change", "double", "shuffle", "many"))
     if how == "remove" and len(values):
         del values[rng.randrange(len(values))]
@@ -95,7 +95,7 @@ def _mutate_repeated(rng: Random, values: Any, field: Field, texts: tuple[str, .
         values.extend(_value(rng, field, texts, None) for _ in range(rng.choice((1, 1, 1, 20)) if how == "many" else 1))
 
 
-def _mutate_map(rng: Random, message: Message, field: Field, texts: tuple[str, ...]) -> None:
+def _mutate_map(rng: Random, message: Message, field: Any, texts: tuple[str, ...]) -> None:
     entries = getattr(message, field.name)
     assert field.message_type is not None
     key_field, value_field = (field.message_type.fields_by_name[name] for name in ("key", "value"))
@@ -110,7 +110,7 @@ def _mutate_map(rng: Random, message: Message, field: Field, texts: tuple[str, .
         entries[key] = _value(rng, value_field, texts, None)
 
 
-def _value(rng: Random, field: Field, texts: tuple[str, ...], old: Any) -> Any:
+def _value(rng: Random, field: Any, texts: tuple[str, ...], old: Any) -> Any:
     kind = field.cpp_type
     if kind == Field.CPPTYPE_STRING:
         if field.type == Field.TYPE_BYTES:
@@ -128,8 +128,8 @@ def _integer(rng: Random, kind: int, old: int | None) -> int:
     value = rng.choice(_INTEGERS) if old is None or rng.random() < 0.6 else old + rng.choice((-1, 1, 2, 1000))
     bits = 32 if kind in (Field.CPPTYPE_INT32, Field.CPPTYPE_UINT32, Field.CPPTYPE_ENUM) else 64
     if kind in (Field.CPPTYPE_UINT32, Field.CPPTYPE_UINT64):
-        return value % 2**bits
-    return (value + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+        return value % (1 << bits)
+    return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
 
 
 def _text(rng: Random, texts: tuple[str, ...], old: str | None) -> str:
@@ -139,5 +139,5 @@ def _text(rng: Random, texts: tuple[str, ...], old: str | None) -> str:
     return rng.choice(texts)
 
 
-def _is_map(field: Field) -> bool:
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
+def _is_map(field: Any) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
