@@ -7,6 +7,8 @@ OUT ?= out/demo
 SEEDS ?= 20
 JOBS ?= 1
 LEASES ?= quick
+MINUTES ?= 60
+MESSAGES ?= 100000
 
 # Two torch processes with two threads each crawl on a small machine: one thread each, more by replicas.
 export OMP_NUM_THREADS ?= 1
@@ -18,7 +20,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-gpu chaos e2e protos lock zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-gpu load soak scale fuzz chaos e2e protos lock zoo screenshot clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +62,18 @@ bench-gpu: env ## models of the published sizes on this machine's GPU, written t
 
 chaos: env ## fault schedules against real processes: SEEDS=n, JOBS=deployments side by side; SEED=17 repeats one
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --jobs $(JOBS) --leases $(LEASES) $(if $(SEED),--seed $(SEED) --verbose)
+
+load: env ## rate against goodput, latency and refusals of every service and the Jobs API (simulated models)
+	$(BIN)/python -m tests.load knee
+
+soak: env ## steady load for MINUTES=60: memory and descriptors of every process
+	$(BIN)/python -m tests.load soak --minutes $(MINUTES)
+
+scale: env ## eight replicas against one, dispatch rate, Redis by the feature, replicas that leave
+	$(BIN)/python -m tests.load scale
+
+fuzz: env ## MESSAGES=100000 mutated messages to every service and to the Jobs API
+	$(BIN)/python -m tests.load fuzz --messages $(MESSAGES)
 
 e2e: env ## the containers: build, up, a job, scaling under load, kills (needs Docker; skips with a reason)
 	$(BIN)/python -m pytest -s -rs tests/e2e

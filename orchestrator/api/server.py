@@ -14,6 +14,7 @@ from prometheus_client import start_http_server
 from redis.exceptions import RedisError
 
 from orchestrator.api.backend import Backend
+from orchestrator.api.methods import handler
 from orchestrator.api.servicer import Servicer
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.dispatcher import dispatcher
@@ -25,7 +26,6 @@ from orchestrator.queue.app import make_app
 from orchestrator.queue.tasks import publisher
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2
-from protos.v1.jobs_pb2_grpc import add_JobsServicer_to_server
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,10 @@ class ApiServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
                 ("grpc.so_reuseport", 0),
             ],
+            # Beyond this, calls are refused at once (RESOURCE_EXHAUSTED): an endless queue would answer nobody in time.
+            maximum_concurrent_rpcs=2 * settings.api_threads,
         )
-        add_JobsServicer_to_server(self._servicer, self._server)
+        self._server.add_generic_rpc_handlers((handler(self._servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         store, reader = JobStore(self._database, settings), JobReader(self._database)

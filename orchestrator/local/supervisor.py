@@ -113,6 +113,10 @@ class Supervisor:
         """The running part `name`. Raises KeyError."""
         return self._processes[name]
 
+    def pids(self) -> dict[str, int]:
+        """Process ids of the running parts by name."""
+        return {name: process.pid for name, process in self._processes.items() if process.running and process.pid}
+
     def _launch(self, parts: Sequence[Part]) -> None:
         for part in parts:
             process = Process(part.spec, self.stack.home / "logs")

@@ -23,6 +23,7 @@ from services.serving.executor import wake_and_run
 from services.serving.faults import Fault, fault_of
 from services.serving.lanes import Call, Lane, Piece
 from services.serving.model import ServedModel
+from services.serving.pace import Pace
 from services.serving.parameters import Priority
 from services.serving.portions import Portions
 from services.serving.residence import Residence
@@ -56,8 +57,13 @@ class Batcher:
         self._lanes: dict[Hashable, Lane] = {}
         # What fits into memory, by model and bucket, whatever the parameters.
         self._portions: dict[Hashable, Portions] = {}
+        self._pace = Pace()
         self._changed = asyncio.Event()
         self._started: float | None = None
+
+    def check_wait(self, priority: Priority, time_left: float | None) -> None:
+        """Raises OverloadedError when a request of that priority would wait too long for its time (seconds)."""
+        self._pace.check(self._lanes.values(), time.monotonic() + self._patience(priority), time_left)
 
     async def submit(self, call: Call, buckets: Sequence[Hashable]) -> list[Any]:
         """Results in the order of the call's rows. Cancelling it takes its rows out of the queue.
@@ -67,7 +73,7 @@ class Batcher:
         grouped: dict[Hashable, list[int]] = defaultdict(list)
         for position, bucket in enumerate(buckets):
             grouped[bucket].append(position)
-        patience = self._bulk_patience if call.priority is Priority.BULK else 0.0
+        patience = self._patience(call.priority)
         parameters = tuple(sorted(call.parameters.items()))
         keys = [(call.model.spec.name, parameters, bucket) for bucket in grouped]
         for key, positions in zip(keys, grouped.values(), strict=True):
@@ -115,12 +121,15 @@ class Batcher:
             except TimeoutError:
                 continue
 
+    def _patience(self, priority: Priority) -> float:
+        return self._bulk_patience if priority is Priority.BULK else 0.0
+
     async def _run_lane(self, key: Hashable) -> None:
-        lane = self._lanes[key]
+        lane, now = self._lanes[key], time.monotonic()
+        self._drop_late(lane, now)
         pieces = lane.take()
         if not lane.pieces:
             del self._lanes[key]
-        now = time.monotonic()
         for piece in pieces:
             expired = piece.call.deadline is not None and piece.call.deadline <= now
             if expired and not piece.call.answer.done():
@@ -128,6 +137,16 @@ class Batcher:
         alive = [piece for piece in pieces if not piece.call.answer.done()]
         if alive:
             await self._run_pieces(alive, lane.portions, now)
+
+    def _drop_late(self, lane: Lane, now: float) -> None:
+        """Those who cannot be answered in time make room, if there is anybody to make room for."""
+        late = self._pace.late(lane, now)
+        if len(late) == len(lane.pieces) and len(self._lanes) == 1:
+            return
+        for piece in late:
+            lane.pieces.remove(piece)
+            if not piece.call.answer.done():
+                piece.call.answer.set_exception(ExpiredError("the deadline would pass before the answer is ready"))
 
     async def _run_pieces(self, pieces: Sequence[Piece], portions: Portions, now: float) -> None:
         model, parameters = pieces[0].call.model, pieces[0].call.parameters
@@ -142,6 +161,7 @@ class Batcher:
         )
         nanoseconds, self._started = time.perf_counter_ns() - started, None
         self._residence.touch()
+        self._pace.observe(model.spec.name, nanoseconds / 1e9)
         self._on_batch(model, len(rows), nanoseconds)
         start = 0
         for piece in pieces:

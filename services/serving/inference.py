@@ -62,9 +62,11 @@ class Inference:
     ) -> tuple[Any, int]:
         options = read_options(model.spec, request)
         limits = [limit for limit in (time_left, options.timeout) if limit is not None]
-        deadline = time.monotonic() + min(limits) if limits else None
+        left = min(limits, default=None)
+        deadline = None if left is None else time.monotonic() + left
+        self._batcher.check_wait(options.priority, left)
         try:
-            async with asyncio.timeout(min(limits) if limits else None):
+            async with asyncio.timeout(left):
                 loop = asyncio.get_running_loop()
                 with _measured(timing, "compute_input"):
                     prepared = await loop.run_in_executor(

@@ -9,12 +9,12 @@ _SECONDS = 3.0
 
 
 def is_serving(address: str, timeout: float = _SECONDS) -> bool:
-    """Whether the server at `address` says SERVING (`grpc.health.v1`) within `timeout` seconds."""
+    """Whether the server at `address` says SERVING (`grpc.health.v1`) within `timeout` seconds, or is merely full."""
     with grpc.insecure_channel(address) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout)
-        except grpc.RpcError:
-            return False
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

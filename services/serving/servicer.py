@@ -10,10 +10,11 @@ import grpc
 
 from services.serving import describe
 from services.serving.admission import Admission
-from services.serving.errors import ServingError
+from services.serving.errors import InvalidInputError, ServingError
 from services.serving.faults import error_id
 from services.serving.inference import Inference
 from services.serving.oip import SERVICE_NAME, pb
+from services.serving.parsing import Malformed, parser
 from services.serving.registry import Registry
 from services.serving.settings import ServiceSettings
 from services.serving.state import State
@@ -63,7 +64,7 @@ class Servicer:
             {
                 name: grpc.unary_unary_rpc_method_handler(
                     self._guarded(method),
-                    request_deserializer=getattr(pb, f"{name}Request").FromString,
+                    request_deserializer=parser(getattr(pb, f"{name}Request")),
                     response_serializer=getattr(pb, f"{name}Response").SerializeToString,
                 )
                 for name, method in methods.items()
@@ -113,6 +114,8 @@ class Servicer:
         @functools.wraps(method)
         async def call(request: Any, context: Any) -> Any:
             try:
+                if isinstance(request, Malformed):
+                    raise InvalidInputError(request.rule)
                 return await method(request, context)
             except ServingError as error:
                 pushback = error.status is grpc.StatusCode.RESOURCE_EXHAUSTED

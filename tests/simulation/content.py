@@ -26,10 +26,8 @@ def generator(*parts: Any) -> np.random.Generator:
 
 def activations(image: bytes, features: npt.NDArray[np.int64], patches: int) -> npt.NDArray[np.float32]:
     """Activation maps of features on an encoded image, float32 [m, p]: sparse, as those of an SAE are."""
-    seeds: Numbers = features.astype(np.uint64) ^ np.uint64(seed_of(image))
-    own = _mixed(seeds)
-    places: Numbers = own[:, None] + np.arange(1, patches + 1, dtype=np.uint64)
-    spread = _mixed(places)
+    own = _mixed(np.array([seed_of(image)], np.uint64) ^ features.astype(np.uint64))
+    spread = _mixed(np.add(own[:, None], np.arange(1, patches + 1, dtype=np.uint64), dtype=np.uint64))
     fires = (own % np.uint64(_EVERY_IMAGE) == 0)[:, None] & (spread % np.uint64(_EVERY_PATCH) == 0)
     values = 0.5 + (spread >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
     return np.where(fires, values, np.float32(0))

@@ -45,7 +45,8 @@ def residuals(image: bytes) -> Floats:
 
 def reduced(maps: Floats, reduce: str) -> Floats:
     """S of every feature [m] from maps [m, p]."""
-    return maps.max(1) if reduce == "max" else maps.mean(1)
+    scores: Floats = maps.max(1) if reduce == "max" else maps.mean(1)
+    return scores
 
 
 class _OfTheSae(SimulatedModel[Any, Any]):

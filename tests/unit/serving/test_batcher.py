@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.serving.batcher import Batcher
-from services.serving.errors import DeviceLostError, ExpiredError, InvalidInputError, OutOfMemoryError
+from services.serving.errors import (
+    DeviceLostError,
+    ExpiredError,
+    InvalidInputError,
+    OutOfMemoryError,
+    OverloadedError,
+)
 from services.serving.images import decode
 from services.serving.lanes import Call
 from services.serving.parameters import Priority, default_parameters
@@ -323,3 +329,39 @@ def test_every_row_comes_back_to_its_own_request(requests):
             assert all(len(batch) <= TOY.max_batch_size for batch in b.model.batches)
 
     asyncio.run(scenario())
+
+
+async def test_who_cannot_be_answered_in_time_makes_room_for_who_can():
+    async with bench(max_batch_size=1) as b:
+        b.batcher._pace.observe("toy", 30.0)
+        busy = await b.occupy()
+        late, patient = b.ask("late", timeout=20), b.ask("patient", timeout=100)
+        await settle()
+        b.model.gate.set()
+        with pytest.raises(ExpiredError, match="would pass"):
+            await late
+        assert texts(await patient) == ["PATIENT"]
+        await busy
+    assert b.model.batches == [["busy"], ["patient"]]
+
+
+async def test_a_lone_late_request_is_tried_all_the_same():
+    async with bench() as b:
+        b.batcher._pace.observe("toy", 30.0)
+        assert texts(await b.ask("alone", timeout=20)) == ["ALONE"]
+
+
+async def test_a_request_is_refused_when_what_is_ahead_takes_half_of_its_time():
+    async with bench(max_batch_size=1) as b:
+        b.batcher._pace.observe("toy", 1.0)
+        b.batcher.check_wait(Priority.BULK, 0.1)  # nobody is ahead
+        busy = await b.occupy()
+        waiting = [b.ask("a", timeout=60), b.ask("b"), b.ask("c")]
+        await settle()
+        with pytest.raises(OverloadedError, match="3 s of work are ahead"):
+            b.batcher.check_wait(Priority.BULK, 5.9)
+        b.batcher.check_wait(Priority.BULK, 6.1)
+        b.batcher.check_wait(Priority.BULK, None)
+        b.batcher.check_wait(Priority.INTERACTIVE, 0.1)  # it overtakes
+        b.model.gate.set()
+        await asyncio.gather(busy, *waiting)

@@ -1,0 +1,1 @@
+"""Load, scale and fuzzing over simulated services: `python -m tests.load --help`."""
