@@ -6,7 +6,9 @@ against a real Redis.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, Self
 
 from lupa.lua51 import LuaRuntime, lua_type
@@ -24,6 +26,7 @@ class MemoryRedis:
         self._clock = clock
         self._lua = LuaRuntime(encoding=None, unpack_returned_tuples=True)
         self._lua.globals()[b"redis"] = self._lua.table_from({b"call": self._call})
+        self._lua.globals()[b"cjson"] = self._lua.table_from({b"encode": _json})
         self._data: dict[bytes, Any] = {}
         self._expiry: dict[bytes, int] = {}  # microseconds
 
@@ -50,7 +53,8 @@ class MemoryRedis:
 
     def _call(self, name: bytes, *arguments: Any) -> Any:
         """`redis.call` of a script."""
-        return self._to_lua(self.execute_command(name.decode(), *arguments))
+        reply = self.execute_command(name.decode(), *arguments)
+        return self._to_lua(list(chain(*reply)) if name == b"ZRANGE" else reply)  # scripts see pairs one by one
 
     def _to_lua(self, reply: Reply) -> Any:
         if isinstance(reply, float):
@@ -120,6 +124,14 @@ class MemoryRedis:
         self._at(key, list).extend(values)
         return len(self._at(key, list))
 
+    def _lpush(self, key: bytes, value: bytes) -> int:
+        self._at(key, list).insert(0, value)
+        return len(self._at(key, list))
+
+    def _ltrim(self, key: bytes, first: bytes, last: bytes) -> bytes:
+        self._at(key, list)[:] = self._lrange(key, first, last)
+        return b"OK"
+
     def _lpop(self, key: bytes) -> bytes | None:
         found = self._at(key, list)
         return found.pop(0) if found else None
@@ -130,6 +142,16 @@ class MemoryRedis:
     def _lrange(self, key: bytes, first: bytes, last: bytes) -> list[bytes]:
         found: list[bytes] = self._at(key, list)
         return found[int(first) : int(last) + 1 or None]
+
+    def _sadd(self, key: bytes, member: bytes) -> int:
+        self._at(key, dict)[member] = True
+        return 1
+
+    def _srem(self, key: bytes, member: bytes) -> int:
+        return int(self._at(key, dict).pop(member, None) is not None)
+
+    def _smembers(self, key: bytes) -> list[bytes]:
+        return list(self._at(key, dict))
 
     def _zadd(self, key: bytes, *arguments: bytes) -> int:
         found, missing_only = self._at(key, dict), arguments[0] == b"NX"
@@ -146,12 +168,19 @@ class MemoryRedis:
         return score
 
     def _zrange(self, key: bytes, first: bytes, last: bytes, with_scores: bytes) -> list[list[Any]]:
-        assert (first, last, with_scores) == (b"0", b"-1", b"WITHSCORES")
-        return [[member, score] for score, member in self._sorted(key)]
+        assert with_scores == b"WITHSCORES"
+        return [[member, score] for score, member in self._sorted(key)][int(first) : int(last) + 1 or None]
 
-    def _zrangebyscore(self, key: bytes, low: bytes, high: bytes, _: bytes, offset: bytes, limit: bytes) -> list[bytes]:
-        assert (low, offset) == (b"-inf", b"0")
-        return [member for score, member in self._sorted(key) if score <= float(high)][: int(limit)]
+    def _zrangebyscore(self, key: bytes, low: bytes, high: bytes, *limit: bytes) -> list[bytes]:
+        assert limit[:2] in ((), (b"LIMIT", b"0"))
+        found = [member for score, member in self._sorted(key) if float(low) <= score <= float(high)]
+        return found[: int(limit[2])] if limit else found
+
+    def _zremrangebyscore(self, key: bytes, low: bytes, high: bytes) -> int:
+        return sum(self._zrem(key, member) for member in self._zrangebyscore(key, low, high))
+
+    def _zcard(self, key: bytes) -> int:
+        return len(self._at(key, dict))
 
     def _sorted(self, key: bytes) -> list[tuple[float, bytes]]:
         return sorted((score, member) for member, score in self._at(key, dict).items())
@@ -196,6 +225,12 @@ class _Pipeline:
 
     def execute(self) -> list[Reply]:
         return [self._redis.execute_command(*command) for command in self._commands]
+
+
+def _json(table: Any) -> bytes:
+    """`cjson.encode` of a flat table with names."""
+    parts = {name.decode(): plain.decode() if isinstance(plain, bytes) else plain for name, plain in table.items()}
+    return json.dumps(parts, sort_keys=True).encode()
 
 
 def _token(token: tuple[int, int]) -> bytes:

@@ -62,6 +62,7 @@ class Reference:
         self.leases: dict[Member, float] = {}
         self.elected: dict[str, tuple[str, float]] = {}
         self.queue: list[str] = []
+        self.workers: dict[str, tuple[str, float]] = {}
         self.now = 0.0
 
     def apply(self, name: str, now: float, *arguments: Any) -> Any:
@@ -79,7 +80,17 @@ class Reference:
     # The transitions, named as the scripts.
 
     def submit(
-        self, job: str, request: str, digest: str, kind: str, final: str, kept: int, plan: str, spec: bytes, *items: str
+        self,
+        job: str,
+        request: str,
+        digest: str,
+        kind: str,
+        final: str,
+        kept: int,
+        plan: str,
+        spec: bytes,
+        trace: str,
+        *items: str,
     ) -> Any:
         if request in self.requests:
             return [self.requests[request], self.jobs[self.requests[request]].digest]
@@ -166,9 +177,8 @@ class Reference:
         if not self.holds(job, item, fence):
             return 0
         if most:
-            self._count_attempt(job, item, most, delay, reason)
-        else:
-            self._fail(job, item, reason)
+            return 2 if self._count_attempt(job, item, most, delay, reason) else 1
+        self._fail(job, item, reason)
         return 1
 
     def cancel(self, job: str) -> Any:
@@ -183,11 +193,11 @@ class Reference:
         return owner.state
 
     def sweep(self, limit: int, most: int) -> Any:
-        lapsed = self._first(self.leases, self.now, limit)
+        poisoned, lapsed = 0, self._first(self.leases, self.now, limit)
         for member in lapsed:
             job, _, item = member.partition("/")
-            self._count_attempt(job, item, most, 0, "the lease lapsed")
-        return len(lapsed)
+            poisoned += self._count_attempt(job, item, most, 0, "the lease lapsed")
+        return [len(lapsed), poisoned]
 
     def rescue(self, queue: str, old: float, limit: int) -> Any:
         if self.queue:
@@ -204,6 +214,23 @@ class Reference:
             return 0
         self.elected[chore] = (who, self.now + milliseconds / 1000)
         return 1
+
+    def beat(self, worker: str, seconds: float, told: str) -> Any:
+        self.workers.pop(worker, None)
+        if seconds:
+            self.workers[worker] = (told, self.now + seconds)
+        return 1
+
+    def overview(self) -> Any:
+        """As long as nothing has failed for good."""
+        overdue = max(0.0, self.now - min(self.outbox.values())) if self.outbox else 0
+        workers = [told for told, until in self.workers.values() if until >= self.now]
+        active = [
+            [job, "explain", made.final, str(made.count("queued")), str(made.count("running"))]
+            for job, made in self.jobs.items()
+            if made.state not in ("done", "cancelled")
+        ]
+        return [f"{self.now:.14g}", len(self.outbox), f"{overdue:.14g}", len(self.published), workers, active, []]
 
     # What they share.
 
@@ -254,10 +281,12 @@ class Reference:
         found.outcome, found.reason = "failed", reason
         self._end(job, item, "failed", reason)
 
-    def _count_attempt(self, job: str, item: str, most: int, delay: float, reason: str) -> None:
+    def _count_attempt(self, job: str, item: str, most: int, delay: float, reason: str) -> bool:
+        """Whether it was the last one."""
         found = self.jobs[job].items[item]
         found.attempts += 1
         if self.jobs[job].cancelled or found.attempts < most:
             self._requeue(job, item, delay, reason)
-        else:
-            self._fail(job, item, f"poison: {found.attempts} attempts, the last: {reason}")
+            return False
+        self._fail(job, item, f"poison: {found.attempts} attempts, the last: {reason}")
+        return True

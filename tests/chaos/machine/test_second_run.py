@@ -55,6 +55,9 @@ def one_of_each(simulation: Simulation) -> None:
     assert store.cancel(job) == "cancelled"
     simulation.execute("elect", ("dispatcher", "me", 5000))
     assert simulation.execute("elect", ("dispatcher", "another", 5000)) == 0
+    simulation.execute("beat", ("worker", 5, "{}"))
+    simulation.execute("overview", ())
+    simulation.execute("beat", ("worker", 0, ""))
 
 
 def test_no_script_changes_anything_when_it_runs_again():

@@ -100,15 +100,15 @@ RULES = (
     Removal(
         "the sweeper takes back what lapsed",
         "orchestrator/jobs/sweeper.py",
-        "store.sweep(), store.rescue()",
-        "0, store.rescue()",
+        "lapsed = 0 if silent else self._store.sweep()",
+        "lapsed = 0",
         (f"{STORE}::test_one_look_of_the_sweeper_finds_both_dead_workers_and_lost_messages",),
     ),
     Removal(
         "the sweeper publishes lost messages again",
         "orchestrator/jobs/sweeper.py",
-        "store.sweep(), store.rescue()",
-        "store.sweep(), 0",
+        "lost = self._store.rescue()",
+        "lost = 0",
         (f"{STORE}::test_one_look_of_the_sweeper_finds_both_dead_workers_and_lost_messages",),
     ),
     Removal(
@@ -186,8 +186,8 @@ RULES = (
     Removal(
         "a lost lease stops the handler",
         "orchestrator/worker/keeper.py",
-        'elif answer == "fenced":',
-        'elif answer == "never":',
+        'elif answer == "fenced" and',
+        'elif answer == "never" and',
         (f"{WORKER}/test_runner.py::test_what_lost_its_lease_writes_nothing",),
     ),
     Removal(

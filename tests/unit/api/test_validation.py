@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.api import validation as v
+from orchestrator.api.invalid import InvalidRequestError
 from protos.v1 import jobs_pb2 as pb
 
 JOB = "0123456789ab"
@@ -47,7 +48,7 @@ def contrast(**sides: str) -> pb.ExplainRequest:
     ],
 )
 def test_refused(check: Callable[[Any], None], request_: Any, field: str):
-    with pytest.raises(v.InvalidRequestError, match=rf"^{re.escape(field)}: .+; .+"):
+    with pytest.raises(InvalidRequestError, match=rf"^{re.escape(field)}: .+; .+"):
         check(request_)
 
 

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from services.serving import channel
-from services.serving.server import server_options
+from services.serving.server import ServiceServer
 from services.serving.settings import ServiceSettings
 
 MIB = 1 << 20
@@ -57,8 +57,11 @@ def test_names_are_resolved_to_all_replicas(monkeypatch, target, address):
     assert opened == [address]
 
 
-def test_options_of_a_server():
-    options = dict(server_options(ServiceSettings()))
+def test_options_of_a_server(monkeypatch):
+    made = []
+    monkeypatch.setattr(grpc.aio, "server", lambda **arguments: made.append(arguments))
+    ServiceServer("toy", ServiceSettings(), [], list)
+    options = dict(made[0]["options"])
     assert options["grpc.max_receive_message_length"] == options["grpc.max_send_message_length"] == 64 * MIB
     assert options["grpc.max_connection_age_ms"] == 60_000
     assert options["grpc.max_connection_age_grace_ms"] == 900_000
