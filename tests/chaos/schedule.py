@@ -107,7 +107,8 @@ def _end_worker(dice: random.Random, pace: Pace, when: When) -> Fault:
 
 
 def _freeze_worker(dice: random.Random, pace: Pace, when: When) -> Fault:
-    return Fault(Kind.FREEZE, dice.choice(WORKERS), when, pace.lease * dice.uniform(1.2, 2.0))
+    """Long enough, mostly, for another worker to have the items when it wakes, even if it was the elected sweeper."""
+    return Fault(Kind.FREEZE, dice.choice(WORKERS), when, pace.lease * dice.uniform(1.5, 4.0))
 
 
 def _end_service(dice: random.Random, pace: Pace, when: When) -> Fault:

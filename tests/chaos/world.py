@@ -49,6 +49,8 @@ def build(deployment: Deployment) -> list[Results]:
         for number in range(len(SPECS)):
             job = _finished(jobs, jobs.submit(spec_of(number, range(FEATURES))))
             expected.append({result.feature: without_timings(result) for result in jobs.results(job.id)})
+            if len(expected[-1]) != FEATURES:
+                raise RuntimeError(f"the undisturbed job {job.id} has {len(expected[-1])} of {FEATURES} results")
     return expected
 
 
