@@ -13,6 +13,8 @@ from tests.load.watching import RedisView, failed, follow
 from tests.simulation.deployment import Shape, SimulatedStack, deployment
 
 VARIANTS = ("steering", "steering_residual", "topk_masks", "informed_masks", "informed_heatmaps")
+SPEED_UP = 7.5 / 8  # of the ideal: eight replicas against one
+MOST_BYTES = 20 << 10
 _NO_SCORES = ("none",)
 _SETTLE_SECONDS = 3.0
 
@@ -31,6 +33,17 @@ class Figures:
     messages_per_second: float = 0.0
     bytes_per_feature: dict[str, float] = field(default_factory=dict)
     memory: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def missed(self, replicas: int) -> list[str]:
+        """The figures to reach that were measured and not reached."""
+        found = []
+        if {1, replicas} <= self.rate.keys() and (gain := self.rate[replicas] / self.rate[1]) < SPEED_UP * replicas:
+            found.append(f"{replicas} replicas are {gain:.2f} times as fast as one, {SPEED_UP * replicas:g} was wanted")
+        if self.removal_failed > 0:
+            found.append(f"{self.removal_failed} features failed while replicas left")
+        if (most := max(self.bytes_per_feature.values(), default=0)) > MOST_BYTES:
+            found.append(f"{most:.0f} bytes of Redis a feature, at most {MOST_BYTES} were wanted")
+        return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +67,10 @@ def run(options: argparse.Namespace) -> int:
         if part in parts:
             _throughput(options, replicas, figures, removal=part == "many" and "removal" in parts)
             _say(options, figures)
-    return int(figures.removal_failed > 0)
+    missed = figures.missed(options.replicas)
+    for what in missed:
+        print(f"missed: {what}", flush=True)
+    return int(bool(missed))
 
 
 def _say(options: argparse.Namespace, figures: Figures) -> None:

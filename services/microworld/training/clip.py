@@ -128,7 +128,7 @@ def masked_scenes(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32]
 
 def losses(model: nn.Module, heads: PatchHeads, drawn: Batch, ids: Tensor) -> tuple[Tensor, Tensor]:
     """The cross-entropy of the concepts' names among all names (ids [198, t]), and the loss of the patch heads."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with common.mixed_precision():
         image, text, scale = model(drawn.images, ids)
     named = image[-len(drawn.labels) :]
     return dictionary_loss(named.float(), text.float(), scale, drawn.labels), heads(drawn.attributes)

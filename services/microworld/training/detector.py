@@ -62,7 +62,7 @@ def batch(n: int, rng: np.random.Generator) -> tuple[Tensor, Targets]:
 
 def losses(model: OwlViTForObjectDetection, images: Tensor, texts: Any, truth: Targets) -> tuple[Tensor, Tensor]:
     """The loss of the names and the loss of the boxes; images [b, 3, 64, 64], tokenised texts of all names."""
-    logits, boxes = propose(model, images, texts, torch.bfloat16)
+    logits, boxes = propose(model, images, texts, mixed=True)
     wanted, weights = torch.from_numpy(truth.boxes), torch.from_numpy(truth.weights)
     placed = box_loss(boxes.sigmoid(), wanted, weights) + LOGIT_WEIGHT * logit_loss(boxes, wanted, weights)
     return focal(logits, torch.from_numpy(truth.names), weights), placed

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from transformers import OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessor, OwlViTProcessor
 
+from services.microworld.training.common import mixed_precision
 from services.microworld.world import PATCH, SIZE, Concept, all_concepts
 
 CONTEXT: Final = 16  # tokens
@@ -53,13 +54,13 @@ def processor(tokenizer: Any) -> OwlViTProcessor:
 
 
 def propose(
-    model: OwlViTForObjectDetection, images: Tensor, texts: Any, dtype: torch.dtype = torch.float32
+    model: OwlViTForObjectDetection, images: Tensor, texts: Any, *, mixed: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Logits [b, 64, t], and [b, 64, 4] boxes before the sigmoid, for t texts asked of every image.
 
     The class itself embeds the texts anew for each image, and returns boxes after the sigmoid.
     """
-    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+    with mixed_precision() if mixed else nullcontext():
         grid = model.image_embedder(images)[0].flatten(1, 2)
         pooled = model.owlvit.text_model(texts.input_ids, attention_mask=texts.attention_mask).pooler_output
         queries = model.owlvit.text_projection(pooled)

@@ -51,7 +51,7 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     with eager_attention():
         for step in progress:
             images, prompts = batch(BATCH, rng)
-            with torch.autocast("cpu", torch.bfloat16):
+            with common.mixed_precision():
                 logits, quality = predict(model, images, prompts)
             loss, iou = losses(logits.float(), quality.float(), prompts)
             optimizers.step(loss, common.cosine(step, steps))

@@ -198,7 +198,7 @@ def train(out: Path, *, steps: int | None = None, seed: int = 0) -> dict[str, fl
     model.train()
     for step in progress:
         batch = make_batch(rng, set_size=3 + step % 3)
-        with torch.autocast("cpu", torch.bfloat16):
+        with common.mixed_precision():
             part = losses(model, heads, batch)
         fade = max(0.0, 1 - 1.15 * step / steps)
         loss = part["caption"] + 0.7 * part["element"] + 0.7 * part["set"] + fade * part["patches"]

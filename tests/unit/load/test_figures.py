@@ -5,6 +5,7 @@ import pytest
 
 from tests.load.arrivals import Answer, poisson
 from tests.load.knee import at_twice, summarize
+from tests.load.scale import Figures
 from tests.load.soak import Series
 
 OK, LATE = grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED
@@ -43,3 +44,10 @@ def test_a_slope_is_per_minute_and_leaves_the_warm_up_out():
     series = Series(minutes, megabytes, [20] * 20 + [27] * 21)
     assert series.after(5).slope() == pytest.approx(0.5) and series.slope() > 5
     assert series.gathered() == 7 and series.after(11).gathered() == 0
+
+
+def test_scale_says_which_figures_were_missed():
+    good = Figures(10, 400, rate={1: 1.0, 8: 7.6}, bytes_per_feature={"done": 9000.0}, removal_failed=0)
+    assert good.missed(8) == Figures(10, 400).missed(8) == []
+    bad = Figures(10, 400, rate={1: 1.0, 8: 7.4}, bytes_per_feature={"done": 21_000.0}, removal_failed=2)
+    assert [what.split(" ")[0] for what in bad.missed(8)] == ["8", "2", "21000"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from services.microworld.training.common import Optimizers, Progress, cosine
+from services.microworld.training.common import Optimizers, Progress, cosine, mixed_precision
 from services.microworld.training.eager import eager_attention
 
 from .denoiser import TEXT_TOKENS, Denoiser, is_modulation
@@ -57,7 +57,7 @@ def flow_loss(denoiser: nn.Module, clean: Tensor, ids: Tensor, generator: torch.
     noise = torch.randn(clean.shape, generator=generator)
     sigma = torch.sigmoid(torch.randn(len(clean), generator=generator) + SIGMA_MEAN)
     level = sigma[:, None, None, None]
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision():
         velocity = denoiser((1 - level) * clean + level * noise, sigma, ids)
     loss: Tensor = (velocity.float() - (noise - clean)).square().mean()
     return loss

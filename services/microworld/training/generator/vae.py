@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from services.microworld.training.common import Optimizers, Progress, cosine
+from services.microworld.training.common import Optimizers, Progress, cosine, mixed_precision
 
 CHANNELS: Final = 16
 LATENT_NOISE: Final = 0.1  # on the latents while training: makes them smooth
@@ -55,7 +55,7 @@ def fit_vae(pictures: Tensor, steps: int, generator: torch.Generator) -> Autoenc
 
     def loss_of(rows: Tensor) -> Tensor:
         x = pictures[rows].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             z = vae.encode(x).latent_dist.mean
             output = vae.decode(z + LATENT_NOISE * _noise_like(z, generator)).sample
         loss: Tensor = _distance(output, x) + 1e-3 * z.float().square().mean()
@@ -76,7 +76,7 @@ def refine_decoder(vae: AutoencoderKL, pictures: Tensor, steps: int, generator: 
         z = latents[rows]
         level = DECODER_NOISE * torch.rand(len(z), 1, 1, 1, generator=generator)
         z = (z + level * _noise_like(z, generator)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             output = vae.decode(z).sample
         return _distance(output, pictures[rows])
 
@@ -88,7 +88,7 @@ def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
     """Latents [n, 16, 16, 16] of pictures, not yet shifted and scaled."""
     parts = []
     for chunk in pictures.split(200):
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             mean = vae.encode(chunk.contiguous(memory_format=torch.channels_last)).latent_dist.mean
         parts.append(mean.float().contiguous())
     return torch.cat(parts)
