@@ -77,6 +77,7 @@ def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
         "List": [jobs.ListRequest(limit=3), jobs.ListRequest(limit=2, before=done)],
         "Watch": [jobs.WatchRequest(job_id=done), jobs.WatchRequest(job_id=done, resume_token="0-0")],
         "Cancel": [jobs.CancelRequest(job_id=done)],
+        "Status": [jobs.StatusRequest(), jobs.StatusRequest(limit=3)],
         "Results": [jobs.ResultsRequest(job_id=done, feature_ids=[0], variants=["steering"])],
         "Explain": [
             jobs.ExplainRequest(feature=1, spec=others[0]),

@@ -21,7 +21,16 @@ from tests.services import SERVICES
 from tests.simulation.deployment import Shape, deployment
 
 # Explain computes in the API's own process, and Submit plans: the cheap ones get more messages.
-SHARES = {"Submit": 0.3, "Get": 0.15, "List": 0.1, "Watch": 0.1, "Cancel": 0.15, "Results": 0.15, "Explain": 0.05}
+SHARES = {
+    "Submit": 0.3,
+    "Get": 0.15,
+    "List": 0.1,
+    "Watch": 0.1,
+    "Cancel": 0.15,
+    "Results": 0.1,
+    "Explain": 0.05,
+    "Status": 0.05,
+}
 _SHOWN = 20
 
 

@@ -42,7 +42,10 @@ def test_redis_keeps_its_state_behind_a_password():
     redis = COMPOSE["services"]["redis"]
     command = " ".join(redis["command"])
     assert "--appendonly yes" in command and "--maxmemory-policy noeviction" in command
-    assert "--requirepass" in command and "redis:/data" in redis["volumes"]
+    assert "--aclfile /tmp/users.acl" in command and "redis:/data" in redis["volumes"]
+    assert "./deploy/redis.acl:/etc/steerscope.acl:ro" in redis["volumes"]
+    rules = (ROOT / "deploy/redis.acl").read_text()
+    assert "user default off" in rules and "#PASSWORD_SHA256" in rules and "nopass" not in rules
     assert "redis" in COMPOSE["volumes"] and redis["networks"] == ["inside"]
 
 

@@ -23,6 +23,7 @@ from orchestrator.remote import collect
 from orchestrator.store import ARRAYS
 from protos.v1.jobs_pb2 import IndexSpec
 from services.imagesets import ImageSet, digest_of_bytes, open_images, set_hash
+from services.imagesets.roots import EVERYWHERE, Roots
 from services.serving.profile import Profile
 from tests.unit.imagesets.writing import KINDS, folder, noise
 from tests.unit.pipeline import fakes, stage
@@ -187,9 +188,9 @@ def test_an_image_that_changes_under_the_shard_is_no_wrong_result(
 def test_a_place_is_opened_once_for_all_shards(deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     opened = []
 
-    def counted(location: str, names: Sequence[str] | None = None) -> ImageSet:
+    def counted(location: str, names: Sequence[str] | None = None, roots: Roots = EVERYWHERE) -> ImageSet:
         opened.append(location)
-        return open_images(location, names)
+        return open_images(location, names, roots)
 
     monkeypatch.setattr(places, "open_images", counted)
     index = build(deps, KINDS["shards"](tmp_path / "place", IMAGES))
