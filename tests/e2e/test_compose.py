@@ -129,10 +129,13 @@ def test_composes_own_flag_scales_each_service_alone(deployment: Deployment, job
 
 @pytest.mark.parametrize("service", ["vlm", "worker", "redis"])
 def test_a_container_killed_in_the_middle_costs_no_result(jobs: JobsClient, service):
-    spec = JobSpec(feature_sample=FeatureSample(count=16, seed=2), variants=METHODS, scores=["none"])
+    count = 48 if service == "redis" else 16
+    spec = JobSpec(feature_sample=FeatureSample(count=count, seed=2), variants=METHODS, scores=["none"])
     tokens = {"vlm": 18, "worker": 19, "redis": 20}[service]  # a value of its own: nothing is cached yet
     spec.max_new_tokens = tokens
     job = jobs.submit(spec)
+    if service == "redis":
+        time.sleep(3)  # on a busy disk it may forget what it acknowledged less than two and a half seconds ago
     while not jobs.get(job.id).items_by_state["running"]:
         time.sleep(0.05)
     (container,) = replicas(service).running()
@@ -141,7 +144,7 @@ def test_a_container_killed_in_the_middle_costs_no_result(jobs: JobsClient, serv
     container.start()  # as `restart: unless-stopped` does after a crash; a kill through the API counts as a stop
     done = finish(jobs, job.id)
     print(f"\n{service} killed: job done {time.monotonic() - start:.0f} s later")
-    assert dict(done.items_by_state) == {"done": 16}
+    assert dict(done.items_by_state) == {"done": count}
     spec.max_new_tokens = 40  # the same texts: none is that long
     undisturbed = jobs.submit(spec)
     finish(jobs, undisturbed.id)
