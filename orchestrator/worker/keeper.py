@@ -86,12 +86,14 @@ class LeaseKeeper:
                 self._tell(held, "the lease was lost")
 
     def _run(self) -> None:
-        while not self._ended.wait(self._pause):
+        while True:
             try:
                 self.renew()
                 self._each_round(len(self.running()))
             except RedisError as error:  # borne for a minute already; the items find out by themselves
                 log.warning("leases are not renewed: %s", error)
+            if self._ended.wait(self._pause):
+                return
 
     @staticmethod
     def _tell(held: Held, why: str) -> None:

