@@ -35,6 +35,7 @@ SERVICE_CALLS = Histogram(
 API_CALLS = Histogram(
     "steerscope_api_call_seconds", "Seconds of calls of the Jobs API.", ("method", "code"), buckets=_SECONDS
 )
+UNAUTHENTICATED = Counter("steerscope_calls_unauthenticated", "Calls that came without a token that counts.")
 STREAMS = Gauge("steerscope_api_streams_open", "Streams that are open on this process.", ("method",))
 
 

@@ -21,6 +21,7 @@ from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
 from services.imagesets import ImageSetError
 from services.serving.errors import ServingError, shortened
+from services.serving.parsing import Malformed
 from services.serving.profile import ProfileError
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def unary(method: Callable[[Self_, Request, Any], Answer]) -> Callable[[Self_, R
     def call(self: Self_, request: Request, context: Any) -> Answer:
         with observed(method.__name__) as told:
             try:
-                return method(self, request, context)
+                return method(self, _readable(request), context)
             except Exception as error:
                 _end(told, context, error)
 
@@ -73,11 +74,18 @@ def streaming(
         name = method.__name__
         with observed(name) as told, metrics.STREAMS.labels(name).track_inprogress():
             try:
-                yield from method(self, request, context)
+                yield from method(self, _readable(request), context)
             except Exception as error:
                 _end(told, context, error)
 
     return call
+
+
+def _readable(request: Request) -> Request:
+    """The request. Raises InvalidRequestError for bytes that are none."""
+    if isinstance(request, Malformed):
+        raise InvalidRequestError("request", request.rule, request.remedy)
+    return request
 
 
 def _end(call: Observed, context: grpc.ServicerContext, error: Exception) -> NoReturn:

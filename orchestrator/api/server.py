@@ -45,8 +45,7 @@ class ApiServer:
     def __init__(self, settings: OrchestratorSettings, backend: Backend) -> None:
         """Raises TokensError."""
         self._settings = settings
-        patience = min(settings.redis_retry_seconds, _REDIS_RETRY_SECONDS)
-        self._database = Database(settings.redis_with_password(), settings.key_prefix, patience, settings.redis_tls())
+        self._database = Database.connect(settings, _REDIS_RETRY_SECONDS)
         self._servicer = Servicer(settings, self._database, backend)
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")
@@ -72,7 +71,7 @@ class ApiServer:
             sweeper(store, settings),
         ]
         # Impatient: a scrape that waits for Redis tells nothing at all.
-        self._gauges = Database(settings.redis_with_password(), settings.key_prefix, 0, settings.redis_tls())
+        self._gauges = Database.connect(settings, 0)
         self._collector = DeploymentCollector(self._gauges)
         self._metrics: WSGIServer | None = None
         self.port = 0

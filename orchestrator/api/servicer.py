@@ -109,13 +109,20 @@ class Servicer(JobsServicer):
     @streaming
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
         check_explain(request)
-        with self._stream(context, drains=False) as check:
-            if not self._explains.acquire(blocking=False):
-                raise BusyError("too many Explains run on this server; try again, or raise STEERSCOPE_API_EXPLAINS")
-            try:
-                yield from explain(self._backend, request, check)
-            finally:
-                self._explains.release()
+        with self._stream(context, drains=False) as check, _place(self._explains, "Explains run", "API_EXPLAINS"):
+            yield from explain(self._backend, request, check)
+
+    @unary
+    def Status(self, request: pb.StatusRequest, context: grpc.ServicerContext) -> pb.StatusResponse:
+        check_limit(request.limit)
+        overview = Overview.read(self._reader.database)
+        return status(
+            request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._board.close()
 
     def _check_items(self, planned: Planned) -> None:
         count, most = len(planned.items), self._settings.max_job_items
@@ -123,10 +130,6 @@ class Servicer(JobsServicer):
             field = "features" if planned.kind == EXPLAIN else "index.shard_size"
             remedy = "submit parts, larger shards, or raise STEERSCOPE_MAX_JOB_ITEMS"
             raise InvalidRequestError(field, f"makes {count} items, at most {most} may be in one job", remedy)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._board.close()
 
     def _submit(self, request: pb.SubmitRequest, stored: bytes) -> str:
         planned = self._backend.plan(request)
@@ -144,19 +147,9 @@ class Servicer(JobsServicer):
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)
 
-    @unary
-    def Status(self, request: pb.StatusRequest, context: grpc.ServicerContext) -> pb.StatusResponse:
-        check_limit(request.limit)
-        overview = Overview.read(self._reader.database)
-        return status(
-            request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
-        )
-
     @contextmanager
     def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:
         """A place among the streams, and a check that raises when the caller is gone or (if it drains) we go."""
-        if not self._streams.acquire(blocking=False):
-            raise BusyError("too many streams are open on this server; try again, or raise STEERSCOPE_API_THREADS")
 
         def check() -> None:
             if not context.is_active():
@@ -164,7 +157,16 @@ class Servicer(JobsServicer):
             if drains and self.draining.is_set():
                 raise DrainingError("the server is going down; call again, with the last resume_token if you watch")
 
-        try:
+        with _place(self._streams, "streams are open", "API_THREADS"):
             yield check
-        finally:
-            self._streams.release()
+
+
+@contextmanager
+def _place(places: threading.Semaphore, what: str, setting: str) -> Iterator[None]:
+    """One of the places, for the block. Raises BusyError when all are taken."""
+    if not places.acquire(blocking=False):
+        raise BusyError(f"too many {what} on this server; try again, or raise STEERSCOPE_{setting}")
+    try:
+        yield
+    finally:
+        places.release()

@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 
 import grpc
 from grpc_health.v1 import health
-from prometheus_client import Counter
 
+from orchestrator import metrics
 from orchestrator.access import AUTHORIZATION, SCHEME
+from services.serving.stamps import stamp_of
 
 log = logging.getLogger(__name__)
-REFUSED = Counter("steerscope_calls_unauthenticated", "Calls that came without a token that counts.")
 SHORTEST = 16  # characters: what can be tried out in a lifetime is no token
 _OPEN = f"/{health.SERVICE_NAME}/"  # whoever restarts containers and balances load has no token
 _REMEDY = "send `authorization: Bearer TOKEN` (STEERSCOPE_TOKEN_FILE, STEERSCOPE_TOKEN or --token-file)"
@@ -38,7 +38,7 @@ class Tokens:
         """Raises TokensError."""
         self._file = file
         self._lock = threading.Lock()
-        self._stamp = self._look()
+        self._stamp = stamp_of(file)
         self._digests = self._read()
 
     def accepts(self, presented: str) -> bool:
@@ -51,7 +51,7 @@ class Tokens:
 
     def _current(self) -> Sequence[bytes]:
         with self._lock:
-            stamp = self._look()
+            stamp = stamp_of(self._file)
             if stamp != self._stamp:
                 self._stamp = stamp
                 try:
@@ -61,13 +61,6 @@ class Tokens:
                     self._digests = ()
                     log.error("nobody is let in: %s", error)
             return self._digests
-
-    def _look(self) -> object:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _read(self) -> tuple[bytes, ...]:
         try:
@@ -111,7 +104,7 @@ class TokenInterceptor(grpc.ServerInterceptor):
 
 def _refusing(fault: str) -> Any:
     def refuse(_: Any, context: grpc.ServicerContext) -> NoReturn:
-        REFUSED.inc()
+        metrics.UNAUTHENTICATED.inc()
         context.abort(grpc.StatusCode.UNAUTHENTICATED, fault)
 
     return grpc.stream_stream_rpc_method_handler(refuse)  # of any kind of call, before its first message

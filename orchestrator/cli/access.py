@@ -26,7 +26,7 @@ def options(
         bool, _option("insecure_token", "Let the token go to another machine in plain text.")
     ] = False,
 ) -> None:
-    """Name the features inside a vision encoder by steering them, and score every name."""
+    """Put what was given where every client of this process looks, and every process that it starts."""
     given = {
         "TOKEN_FILE": token_file,
         "TLS_CA": tls_ca,
@@ -34,5 +34,4 @@ def options(
         "TLS_CLIENT_KEY": tls_client_key,
         "INSECURE_TOKEN": "1" if insecure_token else None,
     }
-    # where every client of this process looks, and every process that it starts
     os.environ.update({f"STEERSCOPE_{name}": str(value) for name, value in given.items() if value is not None})

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from structlog.contextvars import bound_contextvars
 
 from orchestrator.deps import Deps
 from orchestrator.index.places import listed_images
@@ -34,25 +38,30 @@ def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
 def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> ItemResult:
     images = listed_images(deps.store, plan.root, plan.listing, context.job, deps.settings.roots())
     builder = ShardBuilder(plan, images, plan.shard(context.item), calls)
-    start = time.monotonic()
-    with tracing.span("read"):
+    with _stage(context, "read"):
         builder.digest()
-    context.stage("read", time.monotonic() - start)
-    start = time.monotonic()
-    inputs = {
-        "models": plan.models,
-        "top_k": plan.top_k,
-        "reduce": plan.reduce,
-        "residuals": plan.residuals,
-        "digests": builder.digests,
-        "reference": builder.candidates(),
-    }
-    with tracing.span("index"):
+    with _stage(context, "index"):
+        inputs = {
+            "models": plan.models,
+            "top_k": plan.top_k,
+            "reduce": plan.reduce,
+            "residuals": plan.residuals,
+            "digests": builder.digests,
+            "reference": builder.candidates(),
+        }
         arrays = deps.cache.cached("index_shard", inputs, ARRAYS, lambda: builder.build().arrays())
-    address = deps.store.put(ARRAYS.encode(arrays))  # the stage's own blob
-    deps.store.point(plan.shard_pointer(context.item), address.encode())
-    context.stage("index", time.monotonic() - start)
+        address = deps.store.put(ARRAYS.encode(arrays))  # the stage's own blob
+        deps.store.point(plan.shard_pointer(context.item), address.encode())
     return ItemResult("ok", address, _outcomes(plan, Shard.from_arrays(arrays)))
+
+
+@contextmanager
+def _stage(context: ItemContext, name: str) -> Iterator[None]:
+    """A stage: log records and spans inside carry its name, and watchers hear of its end."""
+    start = time.monotonic()
+    with bound_contextvars(stage=name), tracing.span(name):
+        yield
+    context.stage(name, time.monotonic() - start)
 
 
 def _outcomes(plan: IndexPlan, shard: Shard) -> dict[str, int]:
@@ -63,23 +72,22 @@ def _outcomes(plan: IndexPlan, shard: Shard) -> dict[str, int]:
 
 
 def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
-    start = time.monotonic()
-    whole = Whole(plan)
-    for item in plan.items():
-        whole.add(_load(plan, item, deps), plan.shard(item).start)
-    if not any(whole.digests):
-        raise PermanentError(_why_empty(plan, whole))
-    paths = JSON.decode(deps.store.get(plan.listing))
-    directions = whole.directions()
-    record = IndexRecord.make(
-        plan,
-        set_hash=set_hash(digest for digest in whole.digests if digest),
-        unreadable=[(image, paths[image], fault) for image, fault in enumerate(whole.faults) if fault],
-        arrays=deps.store.put(ARRAYS.encode(whole.arrays())),
-        residuals="" if directions is None else deps.store.put(ARRAYS.encode(directions)),
-    )
-    publish(deps.store, record)
-    context.stage(MERGE, time.monotonic() - start)
+    with _stage(context, MERGE):
+        whole = Whole(plan)
+        for item in plan.items():
+            whole.add(_load(plan, item, deps), plan.shard(item).start)
+        if not any(whole.digests):
+            raise PermanentError(_why_empty(plan, whole))
+        paths = JSON.decode(deps.store.get(plan.listing))
+        directions = whole.directions()
+        record = IndexRecord.make(
+            plan,
+            set_hash=set_hash(digest for digest in whole.digests if digest),
+            unreadable=[(image, paths[image], fault) for image, fault in enumerate(whole.faults) if fault],
+            arrays=deps.store.put(ARRAYS.encode(whole.arrays())),
+            residuals="" if directions is None else deps.store.put(ARRAYS.encode(directions)),
+        )
+        publish(deps.store, record)
     return ItemResult("ok", record.pointer, {})
 
 

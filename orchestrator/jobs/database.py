@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Self
@@ -67,11 +68,10 @@ class Database:
         }
 
     @classmethod
-    def connect(cls, settings: OrchestratorSettings) -> Self:
-        """The database that the settings name; nothing is called yet."""
-        return cls(
-            settings.redis_with_password(), settings.key_prefix, settings.redis_retry_seconds, settings.redis_tls()
-        )
+    def connect(cls, settings: OrchestratorSettings, most_retry_seconds: float = math.inf) -> Self:
+        """The database that the settings name, for who may be less patient than they are; nothing is called yet."""
+        patience = min(settings.redis_retry_seconds, most_retry_seconds)
+        return cls(settings.redis_with_password(), settings.key_prefix, patience, settings.redis_tls())
 
     def run(self, script: str, *arguments: Argument) -> Any:
         """The answer of one transition; texts come as bytes."""

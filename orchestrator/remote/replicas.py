@@ -117,8 +117,11 @@ class Board:
 
 
 def addresses(target: str) -> list[str]:
-    """`IP:PORT` of every replica that DNS knows behind a gRPC target; the target's own words if it knows none."""
-    place = _bare(target)
+    """`IP:PORT` of every replica behind a gRPC target, a list or a name; its own words where DNS knows none."""
+    return [address for place in _bare(target).split(",") for address in _resolved(place)]
+
+
+def _resolved(place: str) -> list[str]:
     host, _, port = place.rpartition(":")
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)}

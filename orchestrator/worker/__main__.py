@@ -9,6 +9,7 @@ import sys
 
 from pydantic import ValidationError
 
+from orchestrator import metrics
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.worker.worker import Worker
 from services.serving import tracing
@@ -35,10 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_USAGE
     try:
-        return worker.run()
+        metrics.serve(settings.metrics_host, settings.metrics_port)
     except OSError as error:
         log.error("cannot start: %s", error)
         return EXIT_START
+    try:
+        return worker.run()
     finally:
         tracing.shutdown()
 

@@ -13,7 +13,6 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
 
-from orchestrator import metrics
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.dispatcher import dispatcher
 from orchestrator.jobs.model import Handler
@@ -63,7 +62,6 @@ class Worker:
 
     def run(self) -> int:
         """Serve; the exit status. SIGTERM: running items get `drain_seconds`, then they are told to stop."""
-        metrics.serve(self._settings.metrics_host, self._settings.metrics_port)
         worker_shutting_down.connect(self._on_shutdown, weak=False)
         level = self._settings.log_level
         celery = self._app.Worker(

@@ -31,8 +31,10 @@ class Pace:
 
         Without a queue everybody comes in: that is how a wrong mean is mended.
         """
+        if time_left is None:
+            return
         ahead = sum(self._seconds_of(lane, rank) for lane in lanes)
-        if time_left is not None and ahead > _SHARE * time_left:
+        if ahead > _SHARE * time_left:
             raise OverloadedError(
                 f"the queue is too long for the deadline: about {ahead:.2g} s of work are ahead, and {time_left:.2g} s "
                 "are left; try again later, or with more time"

@@ -9,9 +9,10 @@ from google.protobuf.message import DecodeError
 
 @dataclass(frozen=True)
 class Malformed:
-    """Stands for a request whose bytes could not be read; `rule` is for the caller."""
+    """Stands for a request whose bytes could not be read; both texts are for the caller."""
 
     rule: str
+    remedy: str = "use the protocol's own stubs"
 
 
 def parser(kind: Any) -> Callable[[bytes], Any]:
@@ -22,8 +23,6 @@ def parser(kind: Any) -> Callable[[bytes], Any]:
         try:
             return kind.FromString(data)
         except DecodeError:
-            return Malformed(
-                f"the {len(data)} bytes of the request are no {name} message; use the protocol's own stubs"
-            )
+            return Malformed(f"the {len(data)} bytes of the request are no {name} message")
 
     return parse

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
-from services.serving.tls import ClientTls, Stamp, TlsError
+from services.serving.tls import ClientTls, TlsError
 
 Stub = TypeVar("Stub")
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Rotating(Generic[Stub]):
         """Raises TlsError."""
         self._connect, self._make, self._tls = connect, make, tls
         self._lock = threading.Lock()
-        self._stamp = _stamp(tls)
+        self._stamp = tls and tls.stamp()
         self._current = self._open()
 
     @contextmanager
@@ -58,8 +58,8 @@ class Rotating(Generic[Stub]):
         return _Open(channel, self._make(channel))
 
     def _renew(self) -> None:
-        stamp = _stamp(self._tls)
-        if stamp in (None, self._stamp):
+        stamp = self._tls and self._tls.stamp()
+        if stamp in (None, self._stamp):  # plain text, a file that is missing just now, or nothing new
             return
         try:
             opened = self._open()
@@ -74,10 +74,3 @@ class Rotating(Generic[Stub]):
     def _close_idle(opened: "_Open[Any]") -> None:
         if opened.retired and not opened.calls:
             opened.channel.close()
-
-
-def _stamp(tls: ClientTls | None) -> Stamp | None:
-    try:
-        return None if tls is None else tls.stamp()
-    except OSError:  # a file is missing just now
-        return None

@@ -117,7 +117,7 @@ class Servicer:
         async def call(request: Any, context: Any) -> Any:
             try:
                 if isinstance(request, Malformed):
-                    raise InvalidInputError(request.rule)
+                    raise InvalidInputError(f"{request.rule}; {request.remedy}")
                 return await method(request, context)
             except ServingError as error:
                 pushback = error.status is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -9,9 +9,10 @@ from typing import Any
 
 import grpc
 
+from services.serving.stamps import Stamp, stamp_of
+
 SYSTEM = "system"  # as a client's CA: those that the machine trusts
 logger = logging.getLogger(__name__)
-Stamp = tuple[object, ...]
 
 
 class TlsError(ValueError):
@@ -31,9 +32,9 @@ class ServerTls:
         stamp = self.stamp()
         return grpc.dynamic_ssl_server_credentials(self.load(), _Reloading(self, stamp), self.client_ca is not None)
 
-    def stamp(self) -> Stamp:
-        """Changes when a file does."""
-        return _stamp(self.cert, self.key, self.client_ca)
+    def stamp(self) -> Stamp | None:
+        """Changes when a file does; None while one is missing."""
+        return stamp_of(self.cert, self.key, self.client_ca)
 
     def load(self) -> Any:
         """What the files hold, checked, as gRPC wants it. Raises TlsError."""
@@ -48,16 +49,16 @@ class ServerTls:
 class _Reloading:
     """Called by gRPC before every handshake: the files' content where they changed, None where they did not."""
 
-    def __init__(self, tls: ServerTls, stamp: Stamp) -> None:
+    def __init__(self, tls: ServerTls, stamp: Stamp | None) -> None:
         self._tls, self._stamp = tls, stamp
 
     def __call__(self) -> Any:
+        stamp = self._tls.stamp()
+        if stamp == self._stamp:
+            return None
         try:
-            stamp = self._tls.stamp()
-            if stamp == self._stamp:
-                return None
             configuration = self._tls.load()
-        except (TlsError, OSError) as error:  # between the writing of certificate and key, say
+        except TlsError as error:  # between the writing of certificate and key, say
             logger.warning("the new certificates are not taken, the old ones stay in use: %s", error)
             return None
         self._stamp = stamp
@@ -80,9 +81,9 @@ class ClientTls:
         key, cert = _read("tls_client_key", self.key), _read("tls_client_cert", self.cert)
         return grpc.ssl_channel_credentials(authority, key, cert)
 
-    def stamp(self) -> Stamp:
-        """Changes when a file does."""
-        return _stamp(None if self.ca == SYSTEM else Path(self.ca), self.cert, self.key)
+    def stamp(self) -> Stamp | None:
+        """Changes when a file does; None while one is missing."""
+        return stamp_of(None if self.ca == SYSTEM else Path(self.ca), self.cert, self.key)
 
     def context(self) -> ssl.SSLContext:
         """The same for Python's own TLS. Raises TlsError."""
@@ -107,11 +108,6 @@ def connect(address: str, options: Sequence[tuple[str, str | int]], tls: ClientT
     if tls is None:
         return grpc.insecure_channel(address, options=options)
     return grpc.secure_channel(address, tls.credentials(), options=options)
-
-
-def _stamp(*files: Path | None) -> Stamp:
-    found = [file.stat() for file in files if file is not None]  # follows links: Kubernetes swaps one
-    return tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in found)
 
 
 def _read(setting: str, file: Path | None) -> Any:

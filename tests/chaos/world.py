@@ -13,6 +13,7 @@ from protos.v1.results_pb2 import FeatureResult
 from services.serving.profile import load_profile
 from tests.chaos.deployment import Deployment
 from tests.chaos.schedule import FEATURES
+from tests.integration.stack import finish
 from tests.simulation.images import prepare
 from tests.simulation.service import PROFILE
 
@@ -62,7 +63,7 @@ def forget_stages(deployment: Deployment) -> None:
 
 
 def _finished(jobs: JobsClient, job: Job) -> Job:
-    for event in jobs.watch(job.id):
-        if event.HasField("snapshot") and event.snapshot.state == DONE:
-            return event.snapshot
-    raise RuntimeError(f"job {job.id} ended otherwise than done: {jobs.get(job.id)}")
+    ended = finish(jobs, job)
+    if ended.state != DONE:
+        raise RuntimeError(f"job {job.id} ended otherwise than done: {ended}")
+    return ended

@@ -45,11 +45,8 @@ class RunningStack:
         return self.finish(self.client.submit(index=IndexSpec(images=str(folder), name=name)))
 
     def finish(self, job: Job) -> Job:
-        """Wait for the job's end."""
-        for event in self.client.watch(job.id):
-            if event.HasField("snapshot") and event.snapshot.state == DONE:
-                return event.snapshot
-        return self.client.get(job.id)
+        """The job at its end."""
+        return finish(self.client, job)
 
     def results(self, job: Job) -> list[FeatureResult]:
         return list(self.client.results(job.id))
@@ -60,6 +57,14 @@ class RunningStack:
         assert pid is not None
         os.killpg(pid, signal.SIGKILL)
         self.supervisor.process(name).wait(10)
+
+
+def finish(client: JobsClient, job: Job) -> Job:
+    """Watch a job to its end; how it ended."""
+    for event in client.watch(job.id):
+        if event.HasField("snapshot") and event.snapshot.state == DONE:
+            return event.snapshot
+    return client.get(job.id)
 
 
 @contextmanager

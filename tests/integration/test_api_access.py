@@ -20,7 +20,7 @@ from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.jobs_pb2_grpc import JobsStub
 from tests import certificates
-from tests.integration.test_jobs_api import FakeBackend
+from tests.integration.jobs_api import FakeBackend
 from tests.redis import RedisServer, redis_server
 
 __all__ = ["redis_server"]

@@ -1,18 +1,15 @@
 """The Jobs API over real gRPC and a real Redis, with a backend that computes nothing."""
 
-import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import REGISTRY
 
-from orchestrator.api.backend import Planned
 from orchestrator.api.server import ApiServer
 from orchestrator.client import (
     ConflictError,
@@ -22,117 +19,15 @@ from orchestrator.client import (
     NotFoundError,
     UnavailableError,
 )
-from orchestrator.jobs.database import Database
-from orchestrator.jobs.model import ItemResult, PermanentError
 from orchestrator.jobs.overview import WorkerSign, beat
-from orchestrator.jobs.records import Claim
-from orchestrator.jobs.store import JobStore
 from orchestrator.local.ports import free_ports
-from orchestrator.pipeline.plan import PlanError
-from orchestrator.settings import OrchestratorSettings
-from orchestrator.store import ArtifactStore
 from protos.v1 import jobs_pb2 as pb
-from protos.v1.results_pb2 import FeatureResult, VariantResult
-from tests.redis import RedisServer, redis_server
+from tests.integration.jobs_api import Api, api, result_of
+from tests.redis import redis_server
 
-__all__ = ["redis_server"]
+__all__ = ["api", "redis_server"]
 
 pytestmark = pytest.mark.integration
-VARIANTS = ("steering", "topk_masks")
-
-
-class FakeBackend:
-    """Plans without services; explains from a table, and slowly where it is asked to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = ArtifactStore(str(folder))
-        self.plans = 0
-        self.stopped = threading.Event()
-
-    def plan(self, request: pb.SubmitRequest) -> Planned:
-        self.plans += 1
-        if request.HasField("index"):
-            return Planned("index", "{}", ["0", "1"], "merge")
-        if "unheard" in request.spec.variants:
-            raise PlanError("variants", "'unheard' is unknown", "choose from steering")
-        return Planned("explain", "{}", [str(feature) for feature in sorted(request.spec.feature_ids)])
-
-    def explain(
-        self, request: pb.ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]
-    ) -> FeatureResult:
-        if request.feature == 404:
-            raise PermanentError("image 7 is gone")
-        result = result_of(request.feature)
-        for variant in result.variants:
-            explained(variant)
-        if request.feature == 99:
-            while not cancelled():
-                time.sleep(0.01)
-            self.stopped.set()
-        return result
-
-
-def result_of(feature: int) -> FeatureResult:
-    variants = [VariantResult(variant=name, outcome="ok", text=f"{name} {feature}") for name in VARIANTS]
-    return FeatureResult(feature=feature, alive=True, outcome="ok", variants=variants)
-
-
-class Api:
-    """A running server, a client, and hands that play the worker."""
-
-    def __init__(self, server: RedisServer, folder: Path) -> None:
-        self.settings = OrchestratorSettings.model_validate(
-            {
-                "redis_url": server.url,
-                "key_prefix": f"a{uuid.uuid4().hex[:8]}:",
-                "api_port": 0,
-                "api_threads": 8,
-                "keep_alive_seconds": 0.3,
-                "drain_seconds": 0.5,
-                "events_kept": 100,
-            }
-        )
-        self.backend = FakeBackend(folder)
-        self.server = ApiServer(self.settings, self.backend)
-        self.server.start()
-        self.address = f"127.0.0.1:{self.server.port}"
-        self.client = JobsClient(self.address, reconnect_seconds=20)
-        self.database = Database.connect(self.settings)
-        self.store = JobStore(self.database, self.settings)
-
-    def submit(self, *features: int, request_id: str | None = None, name: str = "") -> str:
-        return self.client.submit(pb.JobSpec(feature_ids=features, name=name), request_id=request_id).id
-
-    def claim(self, job: str, item: str) -> Claim:
-        claim = self.store.claim(job, item)
-        assert isinstance(claim, Claim)
-        return claim
-
-    def finish(self, job: str, *features: int) -> None:
-        for feature in features:
-            claim = self.claim(job, str(feature))
-            self.store.stage(claim, "explain", 0.5)
-            address = self.backend.store.put(result_of(feature).SerializeToString(), ".pb")
-            self.store.commit(claim, ItemResult("ok", address, {"steering/ok": 1}))
-
-    def restart(self) -> None:
-        """Drain the server, and start another one on its port."""
-        port = self.server.port
-        self.server.drain()
-        self.server = ApiServer(self.settings.model_copy(update={"api_port": port}), self.backend)
-        self.server.start()
-
-    def close(self) -> None:
-        self.client.close()
-        self.server.drain()
-        self.database.close()
-
-
-@pytest.fixture(scope="module")
-def api(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    made = Api(redis_server, tmp_path_factory.mktemp("artifacts"))
-    yield made
-    made.close()
 
 
 def test_submitting_is_idempotent(api: Api):
@@ -179,71 +74,6 @@ def test_lists_are_paged_newest_first(api: Api):
         following = JobsStub(channel).List(pb.ListRequest(limit=1, before=page.next))
     assert [job.id for job in (*page.jobs, *following.jobs)] == made
     assert page.jobs[0].spec.name == "n3"
-
-
-def test_watching_from_start_to_end(api: Api):
-    job = api.submit(1, 2)
-    watching = api.client.watch(job)
-    first = next(watching)
-    assert first.snapshot.state == pb.QUEUED
-    threading.Timer(0.1, lambda: api.finish(job, 1, 2)).start()
-    events = [event for event in watching if not event.HasField("keep_alive")]
-    told = [(event.item.item, event.item.state) for event in events[:-1]]
-    per_item = [("1", "running"), ("1", "stage"), ("1", "done"), ("2", "running"), ("2", "stage"), ("2", "done")]
-    assert told == [("", "running"), *per_item]
-    assert (events[2].item.stage, events[2].item.seconds) == ("explain", 0.5)
-    last = events[-1].snapshot
-    assert (last.state, dict(last.items_by_state), dict(last.outcomes)) == (pb.DONE, {"done": 2}, {"steering/ok": 2})
-    assert last.created <= last.started <= last.finished
-    (again,) = api.client.watch(job)  # a finished job: one snapshot
-    assert again.snapshot.state == pb.DONE
-    (again,) = api.client.watch(job, events[-1].resume_token)
-    assert again.snapshot.state == pb.DONE
-    resumed = [event.item.state for event in api.client.watch(job, events[3].resume_token) if event.HasField("item")]
-    assert resumed == ["running", "stage", "done"]
-
-
-def test_silence_is_broken_by_signs_of_life(api: Api):
-    watching = api.client.watch(api.submit(1))
-    next(watching)
-    started = time.monotonic()
-    sign = next(watching)
-    assert sign.HasField("keep_alive")
-    assert 0.2 < time.monotonic() - started < 5
-
-
-def test_a_gap_gives_a_snapshot(api: Api):
-    job = api.submit(1)
-    token = next(api.client.watch(job)).resume_token
-    claim = api.claim(job, "1")
-    for number in range(400):
-        api.store.stage(claim, "explain", number)  # another one each time: what is told again is not written again
-    event = next(api.client.watch(job, token))
-    assert event.snapshot.state == pb.RUNNING
-    assert event.resume_token > token
-
-
-def test_a_watcher_survives_a_restart_of_the_server_without_loss(api: Api):
-    job = api.submit(1, 2)
-    seen: list[tuple[str, str]] = []
-    ready = threading.Event()
-
-    def watch() -> None:
-        for event in api.client.watch(job):
-            ready.set()
-            if event.HasField("item"):
-                seen.append((event.item.item, event.item.state))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    assert ready.wait(10)
-    api.finish(job, 1)
-    api.restart()
-    api.finish(job, 2)
-    watcher.join(20)
-    assert not watcher.is_alive()
-    assert seen.count(("1", "done")) == seen.count(("2", "done")) == 1
-    assert len(seen) == len(set(seen)) == 7
 
 
 def test_results_in_ascending_order_with_filters(api: Api):
@@ -353,10 +183,13 @@ def test_no_api_at_the_address():
 
 
 @pytest.mark.parametrize("method", pb.DESCRIPTOR.services_by_name["Jobs"].methods_by_name)
-def test_bytes_that_are_no_message_are_refused_in_words(api, method):
+def test_bytes_that_are_no_message_are_refused_in_words_and_counted(api, method):
+    labels = {"method": method, "code": "INVALID_ARGUMENT"}
+    before = REGISTRY.get_sample_value("steerscope_api_call_seconds_count", labels) or 0
     with grpc.insecure_channel(api.address) as channel:
         call = channel.unary_stream(f"/steerscope.v1.Jobs/{method}")(b"\xff\xff", timeout=60)
         with pytest.raises(grpc.RpcError):
             list(call)
     assert call.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "the 2 bytes of the request are no steerscope.v1." in call.details()
+    assert REGISTRY.get_sample_value("steerscope_api_call_seconds_count", labels) == before + 1

@@ -20,7 +20,7 @@ from services.serving import tracing
 from services.serving.client import ServiceClient
 from tests.integration.calm import calm
 from tests.integration.collector import Collector, Seen
-from tests.integration.test_jobs_api import FakeBackend
+from tests.integration.jobs_api import FakeBackend
 from tests.integration.traced_handlers import SECRET
 from tests.redis import RedisServer, redis_server
 from tests.services import ROOT, free_port

@@ -136,7 +136,7 @@ def _remove(options: argparse.Namespace, running: RunningStack, figures: Figures
                 running.supervisor.process(name).terminate()
 
     job = follow(running, job, f"{len(leaving)} replicas leave", look)
-    figures.removal_failed = failed(job) + (job.items_total - job.items_by_state["done"])
+    figures.removal_failed = failed(job) + job.items_by_state["cancelled"]
     figures.removal_exit = [running.supervisor.process(name).exit_code for name in leaving]
 
 

@@ -7,10 +7,14 @@ from typing import Any
 import redis
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from protos.v1.jobs_pb2 import CANCELLED, DONE, Job
+from orchestrator.cli.follow import FINISHED, ended_items
+from orchestrator.jobs.keys import Keys
+from orchestrator.settings import OrchestratorSettings
+from protos.v1.jobs_pb2 import Job
 from tests.integration.stack import RunningStack
 
 POLL_SECONDS = 0.5
+KEYS = Keys(OrchestratorSettings().key_prefix)
 
 
 def progress() -> Progress:
@@ -22,17 +26,12 @@ def follow(running: RunningStack, job: Job, title: str, look: Callable[[Job], No
     """Poll a job until it ends; `look` sees every state on the way. Cheaper than to watch 10,000 features' events."""
     with progress() as bar:
         task = bar.add_task(title, total=job.items_total)
-        while job.state not in (DONE, CANCELLED):
+        while job.state not in FINISHED:
             time.sleep(POLL_SECONDS)
             job = running.client.get(job.id)
-            bar.update(task, completed=ended(job))
+            bar.update(task, completed=ended_items(job))
             look(job)
     return job
-
-
-def ended(job: Job) -> int:
-    """Items that are over."""
-    return sum(job.items_by_state[state] for state in ("done", "failed", "cancelled"))
 
 
 def failed(job: Job) -> int:
@@ -47,12 +46,12 @@ class RedisView:
         self._redis: Any = redis.Redis.from_url(running.stack.addresses.redis_url)
 
     def used(self) -> int:
-        """Bytes of all data (`used_memory_dataset`: without the server's own overhead)."""
+        """Bytes that the server holds (`used_memory`); differences of it are what the data between them cost."""
         return int(self._redis.info("memory")["used_memory"])
 
     def queued(self) -> int:
         """Celery's messages that no worker has taken."""
-        return int(self._redis.llen("steerscope:tasks"))
+        return int(self._redis.llen(KEYS.queue))
 
     def by_kind(self) -> dict[str, tuple[int, int]]:
         """Kind of key → (keys, bytes), by MEMORY USAGE of every key, containers by all of their elements."""
@@ -65,7 +64,7 @@ class RedisView:
 
 
 def _kind(key: str) -> str:
-    parts = key.removeprefix("steerscope:").split(":")
+    parts = key.removeprefix(KEYS.prefix).split(":")
     if parts[0] == "item":
         return "item (hash per feature)"
     return f"job {parts[2] if len(parts) > 2 else 'hash'}" if parts[0] == "job" else parts[0]

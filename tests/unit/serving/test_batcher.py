@@ -2,82 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.serving.batcher import Batcher
-from services.serving.errors import (
-    DeviceLostError,
-    ExpiredError,
-    InvalidInputError,
-    OutOfMemoryError,
-    OverloadedError,
-)
-from services.serving.images import decode
-from services.serving.lanes import Call
-from services.serving.parameters import Priority, default_parameters
-from services.serving.residence import Residence
-from tests.unit.serving.toy import PICTURE, TOY, ToyModel, row
-
-DECODED = (decode(PICTURE),)
-
-
-class Bench:
-    """A batcher over a toy model, fed by `ask`."""
-
-    def __init__(self, batcher: Batcher, model: ToyModel) -> None:
-        self.batcher = batcher
-        self.model = model
-
-    def ask(self, *prompts, priority=Priority.BULK, images=DECODED, timeout=None, buckets=None, **parameters):
-        rows = [row(prompt, images=images) for prompt in prompts]
-        deadline = None if timeout is None else time.monotonic() + timeout
-        answer = asyncio.get_running_loop().create_future()
-        call = Call(self.model, rows, default_parameters(TOY) | parameters, priority, deadline, answer)
-        return asyncio.create_task(self.batcher.submit(call, buckets or [len(images)] * len(rows)))
-
-    async def occupy(self):
-        """Keep the compute thread busy with a row until the gate opens, so that what follows queues up."""
-        self.model.gate.clear()
-        self.model.started.clear()
-        task = self.ask("busy", images=DECODED * 3)
-        await asyncio.to_thread(self.model.started.wait, 10)
-        return task
-
-
-@asynccontextmanager
-async def bench(model=None, **options) -> AsyncIterator[Bench]:
-    model = model or ToyModel()
-    with ThreadPoolExecutor(1) as compute:
-        batcher = Batcher(compute, **{"delay": 0.02, "bulk_patience": 1.0, **options})
-        loop = asyncio.create_task(batcher.run())
-        try:
-            yield Bench(batcher, model)
-        finally:
-            model.gate.set()
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
-
-
-def texts(results):
-    return [result.text for result in results]
-
-
-def wait_until(true):
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.002)
-
-
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep(0)
+from services.serving.errors import DeviceLostError, ExpiredError, InvalidInputError
+from services.serving.parameters import Priority
+from tests.unit.serving.batching import DECODED, bench, settle, texts
+from tests.unit.serving.toy import TOY, ToyModel
 
 
 async def test_requests_that_come_together_share_a_batch():
@@ -234,71 +167,6 @@ async def test_batches_are_formed_at_the_size_that_fitted():
         assert b.model.batches == [["x", "y", "z"]]
 
 
-async def test_an_idle_service_sleeps_and_the_next_request_wakes_it():
-    residence = Residence(0.05)
-    async with bench(residence=residence) as b:
-        residence.install([b.model])
-        for prompt in "abc":
-            assert texts(await b.ask(prompt)) == [prompt.upper()]
-            await asyncio.to_thread(wait_until, lambda: b.model.asleep)
-    assert b.model.naps == 3
-
-
-async def test_a_busy_service_does_not_sleep():
-    residence = Residence(0.05)
-    async with bench(residence=residence) as b:
-        residence.install([b.model])
-        busy = await b.occupy()
-        queued = b.ask("queued")
-        await asyncio.sleep(0.2)
-        b.model.gate.set()
-        await asyncio.gather(busy, queued)
-        assert b.model.naps == 0
-
-
-async def test_no_request_is_lost_around_the_switch():
-    residence = Residence(0.001)
-    async with bench(residence=residence, delay=0.0) as b:
-        residence.install([b.model])
-        for number in range(60):
-            prompts = [f"{number}-{i}" for i in range(1 + number % 8)]
-            assert texts(await b.ask(*prompts)) == prompts
-            await asyncio.sleep(0.0005 * (number % 7))
-    assert b.model.naps > 3
-
-
-async def test_weights_that_find_no_room_are_overload_and_come_with_a_later_request():
-    residence = Residence(0.02)
-    async with bench(residence=residence) as b:
-        residence.install([b.model])
-        await asyncio.to_thread(wait_until, lambda: b.model.asleep)
-        b.model.wake_faults = [MemoryError("full"), RuntimeError("CUDA error: unspecified launch failure")]
-        with pytest.raises(OutOfMemoryError, match="idle_unload_seconds"):
-            await b.ask("a")
-        assert b.model.asleep and not b.model.batches
-        with pytest.raises(DeviceLostError):
-            await b.ask("b")
-        assert texts(await b.ask("c")) == ["C"]
-
-
-async def test_a_model_that_cannot_leave_stays_and_a_lost_device_is_reported(caplog):
-    lost, residence = [], Residence(0.02)
-    model = ToyModel()
-    faults = [ValueError("stuck"), RuntimeError("CUDA error: unspecified launch failure")]
-
-    def sleep():
-        if faults:
-            raise faults.pop(0)
-        model.asleep = True
-
-    model.sleep = sleep
-    async with bench(model, residence=residence, on_device_lost=lambda: lost.append(len(faults))) as b:
-        residence.install([model])
-        await asyncio.to_thread(wait_until, lambda: model.asleep)
-        assert texts(await b.ask("c")) == ["C"]
-    assert lost == [0] and "stuck" in caplog.text
-
-
 async def test_batches_and_times_are_reported():
     seen = []
     async with bench(on_batch=lambda model, rows, ns: seen.append((model.spec.name, rows, ns > 0))) as b:
@@ -329,39 +197,3 @@ def test_every_row_comes_back_to_its_own_request(requests):
             assert all(len(batch) <= TOY.max_batch_size for batch in b.model.batches)
 
     asyncio.run(scenario())
-
-
-async def test_who_cannot_be_answered_in_time_makes_room_for_who_can():
-    async with bench(max_batch_size=1) as b:
-        b.batcher._pace.observe("toy", 30.0)
-        busy = await b.occupy()
-        late, patient = b.ask("late", timeout=20), b.ask("patient", timeout=100)
-        await settle()
-        b.model.gate.set()
-        with pytest.raises(ExpiredError, match="would pass"):
-            await late
-        assert texts(await patient) == ["PATIENT"]
-        await busy
-    assert b.model.batches == [["busy"], ["patient"]]
-
-
-async def test_a_lone_late_request_is_tried_all_the_same():
-    async with bench() as b:
-        b.batcher._pace.observe("toy", 30.0)
-        assert texts(await b.ask("alone", timeout=20)) == ["ALONE"]
-
-
-async def test_a_request_is_refused_when_what_is_ahead_takes_half_of_its_time():
-    async with bench(max_batch_size=1) as b:
-        b.batcher._pace.observe("toy", 1.0)
-        b.batcher.check_wait(Priority.BULK, 0.1)  # nobody is ahead
-        busy = await b.occupy()
-        waiting = [b.ask("a", timeout=60), b.ask("b"), b.ask("c")]
-        await settle()
-        with pytest.raises(OverloadedError, match="3 s of work are ahead"):
-            b.batcher.check_wait(Priority.BULK, 5.9)
-        b.batcher.check_wait(Priority.BULK, 6.1)
-        b.batcher.check_wait(Priority.BULK, None)
-        b.batcher.check_wait(Priority.INTERACTIVE, 0.1)  # it overtakes
-        b.model.gate.set()
-        await asyncio.gather(busy, *waiting)
