@@ -115,8 +115,12 @@ class ServiceClient:
     def ready(self, timeout: float) -> bool:
         """Wait until the service says that it is ready; False if it does not within `timeout` seconds.
 
-        Raises UnavailableError if the two cannot agree on TLS: that does not pass by waiting.
+        A channel with a connection knows it without a call: its health check (`channel.py`) drops who does not serve.
+        A call before every other one would send these to every second replica only. Raises UnavailableError if the two
+        cannot agree on TLS: that does not pass by waiting.
         """
+        if self._stubs.connected:
+            return True
         deadline, answered = time.monotonic() + timeout, False
         while (left := deadline - time.monotonic()) > 0:
             with suppress(grpc.RpcError), self._stubs.use() as stub:

@@ -21,6 +21,11 @@ class _Open(Generic[Stub]):
     stub: Stub
     calls: int = 0
     retired: bool = False
+    connected: bool = False
+
+    def note(self, state: grpc.ChannelConnectivity) -> None:
+        """Called by gRPC, in a thread of its own, when the channel's state changes."""
+        self.connected = state is grpc.ChannelConnectivity.READY
 
 
 class Rotating(Generic[Stub]):
@@ -49,13 +54,20 @@ class Rotating(Generic[Stub]):
                 taken.calls -= 1
                 self._close_idle(taken)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the channel has a connection that serves, as far as gRPC knows without asking."""
+        return self._current.connected
+
     def close(self) -> None:
         """Close the channel; calls in flight fail."""
         self._current.channel.close()
 
     def _open(self) -> _Open[Stub]:
         channel = self._connect()
-        return _Open(channel, self._make(channel))
+        opened = _Open(channel, self._make(channel))
+        channel.subscribe(opened.note)
+        return opened
 
     def _renew(self) -> None:
         stamp = self._tls and self._tls.stamp()

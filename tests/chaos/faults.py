@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from orchestrator.jobs.database import Database
-from orchestrator.jobs.keys import QUEUE
+from orchestrator.jobs.keys import Keys
 from orchestrator.jobs.reader import JobReader
 from orchestrator.queue.app import make_app
 from orchestrator.queue.tasks import publisher
@@ -98,10 +98,10 @@ def _duplicate(fault: Fault, deployment: Deployment, over: threading.Event) -> s
 
 def _lose(fault: Fault, deployment: Deployment, over: threading.Event) -> str:
     """Take messages from the queue as soon as it holds some."""
-    give_up = time.monotonic() + _QUEUE_PATIENCE
+    give_up, queue = time.monotonic() + _QUEUE_PATIENCE, Keys(deployment.stack.settings.key_prefix).queue
     with deployment.redis() as connection:
         while time.monotonic() < give_up and not over.is_set():
-            lost = connection.lpop(deployment.stack.settings.key_prefix + QUEUE, fault.count)
+            lost = connection.lpop(queue, fault.count)
             if lost:
                 return f"{len(lost)} messages"
             time.sleep(_QUEUE_PAUSE)
