@@ -160,6 +160,37 @@ async def test_two_replicas_share_the_work_and_a_draining_one_gets_none():
                 await ask(client, "a")
 
 
+async def test_looking_before_every_call_leaves_the_shares_even():
+    async with serve_toy() as one, serve_toy() as two:
+        with ServiceClient(f"ipv4:{one.target},{two.target}") as client:
+            for _ in range(2):  # until both are connected
+                await ask(client, *"abcdefgh")
+            before = [len(replica.model.batches) for replica in (one, two)]
+            for _ in range(20):
+                assert await asyncio.to_thread(client.ready, 5)
+                await ask(client, "a")
+            shares = [len(replica.model.batches) - count for replica, count in zip((one, two), before, strict=True)]
+            assert min(shares) >= 8, shares
+
+
+def loses(client, patience=20.0):
+    """Whether the client finds that its service is gone: gRPC tells it in a thread of its own."""
+    give_up = time.monotonic() + patience
+    while ready := client.ready(0.2):
+        if time.monotonic() > give_up:
+            break
+        time.sleep(0.05)
+    return not ready
+
+
+async def test_who_lost_its_service_knows_it(serve):
+    async with serve() as toy:
+        with ServiceClient(toy.target) as client:
+            assert await asyncio.to_thread(client.ready, 5)
+            await toy.server.stop()
+            assert await asyncio.to_thread(loses, client)
+
+
 async def test_connections_end_with_age_so_that_names_are_resolved_again(serve):
     async with serve(max_connection_age_seconds=0.2) as toy:
         await toy.infer("a")
