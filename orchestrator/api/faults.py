@@ -6,7 +6,7 @@ import functools
 import logging
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 from redis.exceptions import RedisError
@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from orchestrator import metrics
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.observed import Observed, observed
+from orchestrator.api.turns import BusyError, Turns
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
@@ -26,14 +27,18 @@ from services.serving.profile import ProfileError
 
 log = logging.getLogger(__name__)
 
+
+class TakesTurns(Protocol):
+    """Whose unary methods wait for their turn."""
+
+    turns: Turns
+
+
 Self_ = TypeVar("Self_")
+Taker = TypeVar("Taker", bound=TakesTurns)
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Code = grpc.StatusCode
-
-
-class BusyError(Exception):
-    """Too many streams at once."""
 
 
 class DrainingError(Exception):
@@ -50,14 +55,16 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], grpc.StatusCode], ...] = (
 )
 
 
-def unary(method: Callable[[Self_, Request, Any], Answer]) -> Callable[[Self_, Request, Any], Answer]:
-    """A method that answers once, with its exceptions as statuses."""
+def unary(method: Callable[[Taker, Request, Any], Answer]) -> Callable[[Taker, Request, Any], Answer]:
+    """A method that answers once, when it is its turn, with its exceptions as statuses."""
 
     @functools.wraps(method)
-    def call(self: Self_, request: Request, context: Any) -> Answer:
-        with observed(method.__name__) as told:
+    def call(self: Taker, request: Request, context: Any) -> Answer:
+        name = method.__name__
+        with observed(name) as told:
             try:
-                return method(self, _readable(request), context)
+                with self.turns.turn(name, context.time_remaining()):
+                    return method(self, _readable(request), context)
             except Exception as error:
                 _end(told, context, error)
 

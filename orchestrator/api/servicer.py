@@ -13,10 +13,11 @@ import grpc
 from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
-from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
+from orchestrator.api.faults import DrainingError, streaming, unary
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.results import results
 from orchestrator.api.status import status
+from orchestrator.api.turns import BusyError, Turns
 from orchestrator.api.validation import (
     check_explain,
     check_job_id,
@@ -55,6 +56,7 @@ class Servicer(JobsServicer):
         self._reader = JobReader(database)
         self._events = EventLog(database)
         self._board = Board(ServiceClients.targets(settings), settings.client_tls())
+        self.turns = Turns(max(2, settings.api_threads // 8))
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
         self._explains = threading.BoundedSemaphore(settings.api_explains)
         self.draining = threading.Event()

@@ -5,13 +5,14 @@ computed for nothing, and the service answers nobody. So a request is refused at
 half of its time, and one whose time is shorter than a batch makes room for the others.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from math import ceil
 
 from services.serving.errors import OverloadedError
 from services.serving.lanes import Lane, Piece
+from services.serving.moving import MovingMean
 
-_WEIGHT = 0.3  # of the newest batch
 _SHARE = 0.5  # of a request's time that may pass in the queue; the rest is for its own batch and for surprises
 
 
@@ -19,12 +20,11 @@ class Pace:
     """A moving mean of the seconds of a batch, by model; 0 for a model of which nothing is known yet."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+        self._seconds: defaultdict[str, MovingMean] = defaultdict(MovingMean)
 
     def observe(self, model: str, seconds: float) -> None:
         """Take a finished batch into account."""
-        mean = self._seconds.get(model)
-        self._seconds[model] = seconds if mean is None else mean + _WEIGHT * (seconds - mean)
+        self._seconds[model].observe(seconds)
 
     def check(self, lanes: Iterable[Lane], rank: float, time_left: float | None) -> None:
         """Raises OverloadedError for a request of that rank when what waits ahead takes too much of its time (seconds).
@@ -45,7 +45,7 @@ class Pace:
         return [piece for piece in lane.pieces if (at := piece.call.deadline) and at < now + self._batch(piece)]
 
     def _batch(self, piece: Piece) -> float:
-        return self._seconds.get(piece.call.model.spec.name, 0.0)
+        return self._seconds[piece.call.model.spec.name].value
 
     def _seconds_of(self, lane: Lane, rank: float) -> float:
         ahead = [piece for piece in lane.pieces if piece.rank[0] <= rank]

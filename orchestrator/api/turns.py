@@ -1,0 +1,72 @@
+"""Turns: under overload the API answers as many callers as it can in time, and refuses the others at once.
+
+All threads at work share one interpreter: sixty-four Submits at once take sixty-four times as long each, and every
+one of them ends after its caller is gone. So few calls of a method work at a time; the others wait in line, and a call
+is refused when the line ahead takes half of its time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.serving.moving import MovingMean
+
+_SHARE = 0.5  # of a call's time that may pass in line; the rest is for its own work
+
+
+class BusyError(Exception):
+    """Too much to do at once."""
+
+
+class _Line:
+    """Those who wait for one method, and how long it takes."""
+
+    def __init__(self, slots: int) -> None:
+        self.places = threading.Semaphore(slots)
+        self.waiting = 0
+        self.mean = MovingMean()
+
+
+class Turns:
+    """A line for every method, so that a Submit that waits for a service keeps no Get waiting."""
+
+    def __init__(self, slots: int) -> None:
+        """`slots`: calls of one method that work at a time."""
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._lines: defaultdict[str, _Line] = defaultdict(lambda: _Line(slots))
+
+    @contextmanager
+    def turn(self, method: str, time_left: float | None) -> Iterator[None]:
+        """Wait for a turn. Raises BusyError for a call whose time (seconds; None: no deadline) does not suffice."""
+        line = self._queue_up(method, time_left)
+        try:
+            taken = line.places.acquire(timeout=time_left)
+        finally:
+            with self._lock:
+                line.waiting -= 1
+        if not taken:
+            raise BusyError(f"{method}: the call's time passed in line; try again later, or with more time")
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            line.places.release()
+            with self._lock:
+                line.mean.observe(time.monotonic() - started)
+
+    def _queue_up(self, method: str, time_left: float | None) -> _Line:
+        with self._lock:
+            line = self._lines[method]
+            ahead = line.mean.value * line.waiting / self._slots
+            if time_left is not None and ahead > _SHARE * time_left:
+                raise BusyError(
+                    f"{method}: about {ahead:.2g} s of calls are ahead, and {time_left:.2g} s are left; try again "
+                    "later, or with more time"
+                )
+            line.waiting += 1
+            return line

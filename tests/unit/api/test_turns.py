@@ -1,0 +1,80 @@
+"""Lines of calls: few work at a time, those who cannot be answered in time are refused, lines do not touch."""
+
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from orchestrator.api.turns import BusyError, Turns
+
+
+def hold(turns, method, stack):
+    """A call at work until the stack ends."""
+    stack.enter_context(turns.turn(method, None))
+
+
+def waiting(turns, method, done):
+    """A thread in line for `method`, which tells in `done` when it had its turn."""
+
+    def call():
+        with turns.turn(method, 60):
+            done.release()
+
+    thread = threading.Thread(target=call, daemon=True)
+    before = turns._lines[method].waiting
+    thread.start()
+    while turns._lines[method].waiting == before:
+        time.sleep(0.001)
+    return thread
+
+
+def test_who_has_time_waits_in_line():
+    turns, done = Turns(1), threading.Semaphore(0)
+    with ExitStack() as stack:
+        hold(turns, "Get", stack)
+        thread = waiting(turns, "Get", done)
+        assert not done.acquire(timeout=0.05)
+    assert done.acquire(timeout=10)
+    thread.join(10)
+
+
+def test_a_call_is_refused_when_the_line_ahead_takes_half_of_its_time():
+    turns, done = Turns(2), threading.Semaphore(0)
+    for _ in range(9):
+        turns._lines["Submit"].mean.observe(4.0)
+    with ExitStack() as stack:
+        hold(turns, "Submit", stack)
+        hold(turns, "Submit", stack)
+        threads = [waiting(turns, "Submit", done) for _ in range(3)]
+        # three ahead, two at a time, four seconds each: six seconds
+        with pytest.raises(BusyError, match="Submit: about 6 s of calls are ahead, and 11 s are left"):
+            turns._queue_up("Submit", 11)
+        turns._queue_up("Submit", 13)
+        turns._queue_up("Submit", None)
+    assert all(done.acquire(timeout=10) for _ in threads)
+
+
+def test_time_that_passes_in_line_is_an_error():
+    turns = Turns(1)
+    with ExitStack() as stack:
+        hold(turns, "Get", stack)
+        with pytest.raises(BusyError, match="passed in line"), turns.turn("Get", 0.02):
+            pass
+    with turns.turn("Get", 5):  # and the place is free again
+        pass
+
+
+def test_methods_have_lines_of_their_own():
+    turns = Turns(1)
+    with ExitStack() as stack:
+        hold(turns, "Submit", stack)
+        with turns.turn("Get", 0.5):
+            pass
+
+
+def test_a_fault_gives_its_place_back():
+    turns = Turns(1)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="bad"), turns.turn("Get", 5):
+            raise ValueError("bad")
