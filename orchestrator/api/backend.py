@@ -16,10 +16,12 @@ from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
 from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
+from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.clip.spec import SENTENCE
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
 
@@ -50,6 +52,10 @@ class Backend(Protocol):
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]
     ) -> FeatureResult:
         """Explain a feature or a direction now; `explained` hears of every text as soon as it is there."""
+        ...
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        """The sentence model as it is served now. Raises ServingError."""
         ...
 
 
@@ -89,6 +95,11 @@ class PipelineBackend:
             target = self._direction(request.direction, plan, cancelled)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        version = self._deps.clients.clip.version(SENTENCE)
+        calls = self._deps.calls(cancelled, {"clip.sentence": version}, Priority.INTERACTIVE)
+        return StoredEmbedder(calls, self.store, version)
 
     def _direction(self, given: Direction, plan: ExplainPlan, cancelled: Callable[[], bool]) -> RawDirection:
         if not given.HasField("contrast"):
