@@ -1,6 +1,9 @@
 """`steerscope label` and `steerscope search`: what is asked of the API, and what is shown of its answers."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +17,7 @@ from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from tests.unit.labels.test_jobs import Client
 
+PAGE = (Path(__file__).parents[3] / "docs" / "labels-and-search.md").read_text("utf-8")
 EVIL = "[red]<script>[/red] \u202eevil"
 
 
@@ -109,6 +113,13 @@ def test_a_search_asks_with_its_filters_and_shows_a_line_per_variant(client):
     assert client.asked == ("depth", ["x"], ["v"], {"iou": 0.3, "clip": 0.1}, [], 5)
     assert shown.exit_code == 0 and "1 of 7 that match, among 9 explanations" in shown.output
     assert r"[red]<script>[/red] \u202eevil" in shown.output and shown.output.count("steering") == 2
+
+
+@pytest.mark.parametrize("line", re.findall(r"^steerscope .*$", PAGE, re.MULTILINE))
+def test_the_pages_commands_are_those_that_there_are(client, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = invoke(*shlex.split(line, comments=True)[1:])
+    assert shown.exit_code == 0, shown.output
 
 
 def test_a_search_for_programs(client):
