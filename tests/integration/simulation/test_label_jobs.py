@@ -34,7 +34,7 @@ def asked(running) -> int:
     ((_, address),) = [one for one in running.stack.replicas.values() if one[0] == "vlm"]
     with triton.InferenceServerClient(address) as client:
         (statistics,) = client.get_inference_statistics("complete").model_stats
-        return statistics.inference_count
+        return int(statistics.inference_count)
 
 
 def test_a_killed_worker_changes_no_answer(running):
