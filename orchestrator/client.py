@@ -6,10 +6,12 @@ import functools
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 
 from orchestrator.access import Access, BearerToken
 from protos.v1 import jobs_pb2 as pb
@@ -24,8 +26,9 @@ Code = grpc.StatusCode
 _MAX_MESSAGE_BYTES = 64 << 20
 _TIMEOUT = 60.0
 _SUBMIT_TIMEOUT = 300.0  # the first plan asks the services for everything about their models
+_EMBED_TIMEOUT = 300.0  # a thousand long texts on a CPU, behind others
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_RETRIED = ("Submit", "Get", "List", "Cancel", "Status")
+_RETRIED = ("Submit", "Get", "List", "Cancel", "Status", "Embed")
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -112,10 +115,18 @@ class JobsClient:
         self._stub = JobsStub(self._channel)
 
     def submit(
-        self, spec: pb.JobSpec | None = None, *, index: pb.IndexSpec | None = None, request_id: str | None = None
+        self,
+        spec: pb.JobSpec | None = None,
+        *,
+        index: pb.IndexSpec | None = None,
+        label: pb.LabelSpec | None = None,
+        request_id: str | None = None,
     ) -> pb.Job:
-        """Queue a job: features to explain (`spec`), or an index to build. The same request id gives the same job."""
-        request = pb.SubmitRequest(request_id=request_id or uuid.uuid4().hex, spec=spec, index=index)
+        """Queue a job: features to explain (`spec`), an index to build, or questions about texts (`label`).
+
+        The same request id gives the same job.
+        """
+        request = pb.SubmitRequest(request_id=request_id or uuid.uuid4().hex, spec=spec, index=index, label=label)
         return self._call(lambda: self._stub.Submit(request, timeout=_SUBMIT_TIMEOUT))
 
     def get(self, job: str) -> pb.Job:
@@ -192,6 +203,40 @@ class JobsClient:
         elif feature is not None:
             request.feature = feature
         return self._stream(lambda: self._stub.Explain(request))
+
+    def labels(self, job: str) -> Iterator[pb.Label]:
+        """The answers of a label job so far, in the order of its questions."""
+        return self._stream(lambda: self._stub.Labels(pb.LabelsRequest(job_id=job)))
+
+    def search(
+        self,
+        text: str,
+        jobs: Sequence[str] = (),
+        *,
+        variants: Sequence[str] = (),
+        min_scores: Mapping[str, float] | None = None,
+        outcomes: Sequence[str] = (),
+        limit: int = 0,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> pb.SearchResponse:
+        """The explanations of the jobs (none: the newest) that are nearest to a text, best first.
+
+        `progress(done, total)` hears of the distinct texts that are embedded first, where a job is new to the API.
+        """
+        request = pb.SearchRequest(
+            text=text, job_ids=jobs, variants=variants, min_scores=min_scores or {}, outcomes=outcomes, limit=limit
+        )
+        for event in self._stream(lambda: self._stub.Search(request)):
+            if event.HasField("response"):
+                return event.response
+            progress(event.progress.embedded, event.progress.total)
+        raise JobsError(Code.INTERNAL, "the Jobs API ended a search without an answer")
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Sentence embeddings of at most 1024 texts, none of them blank: unit vectors float32 [n, e], in that order."""
+        request = pb.EmbedRequest(texts=texts)
+        answer = self._call(lambda: self._stub.Embed(request, timeout=_EMBED_TIMEOUT))
+        return np.frombuffer(answer.vectors, "<f4").astype(np.float32).reshape(len(texts), answer.width)
 
     def close(self) -> None:
         """Close the connection; streams end."""

@@ -9,17 +9,20 @@ from typing import Protocol
 from orchestrator.deps import Deps
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
+from orchestrator.labels.plan import plan as plan_labels
 from orchestrator.pipeline.contrast import contrast_direction
 from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
-from orchestrator.queue.tasks import EXPLAIN, INDEX
+from orchestrator.queue.tasks import EXPLAIN, INDEX, LABEL
 from orchestrator.remote import ModelFacts, collect
+from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.clip.spec import SENTENCE
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
 
@@ -52,6 +55,10 @@ class Backend(Protocol):
         """Explain a feature or a direction now; `explained` hears of every text as soon as it is there."""
         ...
 
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        """The sentence model as it is served now. Raises ServingError."""
+        ...
+
 
 class PipelineBackend:
     """The real one: asks the model services, reads the indexes, runs the pipeline in this process."""
@@ -74,6 +81,9 @@ class PipelineBackend:
             roots = self._deps.settings.roots()
             index = plan_index(request.index, profile=self._profile, facts=self._facts(), store=self.store, roots=roots)
             return Planned(INDEX, index.model_dump_json(), index.items(), MERGE)
+        if request.HasField("label"):
+            labels = plan_labels(request.label, profile=self._profile, vlm=self._deps.clients.vlm, store=self.store)
+            return Planned(LABEL, labels.model_dump_json(), labels.items())
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
 
@@ -89,6 +99,11 @@ class PipelineBackend:
             target = self._direction(request.direction, plan, cancelled)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        version = self._deps.clients.clip.version(SENTENCE)
+        calls = self._deps.calls(cancelled, {"clip.sentence": version}, Priority.INTERACTIVE)
+        return StoredEmbedder(calls, self.store, version)
 
     def _direction(self, given: Direction, plan: ExplainPlan, cancelled: Callable[[], bool]) -> RawDirection:
         if not given.HasField("contrast"):

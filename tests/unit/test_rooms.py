@@ -20,6 +20,8 @@ FORBIDDEN = {
     "pipeline": ("analysis", "worker", "api", "local", "cli", "client"),
     "analysis": ("jobs", "worker", "api", "local", "cli", "client"),
     "tuning": ("jobs", "worker", "api", "local", "cli"),
+    "labels": ("pipeline", "index.build", "analysis", "search", "worker", "api", "local", "cli"),
+    "search": ("pipeline", "index", "analysis", "labels", "worker", "api", "local", "cli"),
     "api": ("worker", "analysis", "local", "cli"),
     "worker": ("api", "analysis", "local", "cli"),
     "doctor": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "cli", "client", "remote"),
