@@ -32,7 +32,7 @@ def choose_best(
     missing score does not pass; `dropped_by` names what failed.
     """
     chosen = list(candidates) if candidates is not None else with_role(frame, Role.METHOD)
-    rows = sorted_rows(frame[frame["variant"].isin(chosen) & (frame["text"].fillna("") != "")])
+    rows = sorted_rows(frame[frame["variant"].isin(chosen) & (frame["text"].fillna("").str.strip() != "")])
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
     keys = ["job", "feature"]

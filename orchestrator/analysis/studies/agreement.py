@@ -55,7 +55,7 @@ def make(material: Material) -> Study:
 
 def cosines(frame: pd.DataFrame, variant: str, vectors: Vectors) -> pd.Series:
     """Cosine of `variant`'s text with Steering's by feature, for features that have both texts."""
-    wide = frame[frame["text"].fillna("") != ""].pivot(index="feature", columns="variant", values="text")
+    wide = frame[frame["text"].fillna("").str.strip() != ""].pivot(index="feature", columns="variant", values="text")
     both = wide.reindex(columns=["steering", variant]).dropna()
     found = [float(vectors[one] @ vectors[other]) for one, other in both.itertuples(index=False, name=None)]
     return pd.Series(found, index=both.index, dtype=float)

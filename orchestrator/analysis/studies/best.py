@@ -29,7 +29,7 @@ def make(material: Material) -> Study:
     tied, without = int((material.best["tied"] > 1).sum()), _without(material)
     notes = (
         f"{int(counted['kept'].sum())} of {int(counted['chosen'].sum())} features pass: IoU ≥ {limits.iou:g}, "
-        f"synthetic activation ≥ {limits.synthetic_activation:g} (the paper's: .2 and .3, for the scales of its models).",
+        f"synthetic activation ≥ {limits.synthetic_activation:g} (the paper's .2 and .3 fit the scales of its models).",
         f"{tied} ties of the lowest mean rank were drawn with seed {material.seed}.",
         f"{without} features have no text to choose from.",
     )

@@ -13,10 +13,11 @@ HEADING = Heading(
 )
 READING = (
     "Of the features whose Steering text overlaps them better than the Top-k text does, and which Steering calls "
-    "background: what each method's text is about. The larger the share of animals or other things, the more a method "
+    "background: what each method's text is about. The larger the share of animals or objects, the more a method "
     "was led astray by what stands before the background."
 )
-KIND, SUBJECTS, UNREAD = "subject", ("background", "animal", "other"), "unreadable"
+# `object` is what the grammar of a made world, which has no animals, says of a foreground.
+KIND, SUBJECTS, UNREAD = "subject", ("background", "animal", "object", "other"), "unreadable"
 MOST = 300
 
 
@@ -43,8 +44,8 @@ def questions(frame: pd.DataFrame) -> list[Asked]:
     texts: set[str] = set()
     for rendering in renderings(frame):
         rows = frame[frame["feature"].isin(chosen(frame, rendering)["feature"])]
-        texts |= set(rows.loc[rows["variant"].isin(_compared(rendering)), "text"].dropna()) - {""}
-    return [Asked(KIND, text, (text,)) for text in sorted(texts)]
+        texts |= set(rows.loc[rows["variant"].isin(_compared(rendering)), "text"].dropna())
+    return [Asked(KIND, text, (text,)) for text in sorted(texts) if text.strip()]
 
 
 def _compared(rendering: str) -> list[str]:
@@ -65,7 +66,8 @@ def make(material: Material) -> Study:
     notes = [f"{row.rendering}: {_said(row)}" for row in data.drop_duplicates("rendering").itertuples()]
     columns = {
         "label": "method", "rendering": "rendering", "background": "background", "turned": "turned animal",
-        "turned_percent": "% of selected", "other": "turned other", UNREAD: "unreadable", "of": "of",
+        "turned_percent": "% of selected", "object": "turned object", "other": "turned other", UNREAD: "unreadable",
+        "of": "of",
     }  # fmt: skip
     named = data.assign(label=[method_of(variant).name for variant in data["variant"]])
     caption = "Features that Steering calls background, by what each method's text is about."
@@ -86,7 +88,7 @@ def table(frame: pd.DataFrame, rendering: str, labels: Labels, most: int = MOST)
     """A row per method: of the selected features that Steering calls background, how many texts are about what.
 
     Columns: selected, of (those with Steering on the background), background, turned (animal: the paper's count),
-    turned_percent (of selected, as in the paper), other, unreadable (no text, or no readable label).
+    turned_percent (of selected, as in the paper), object, other, unreadable (no text, or no readable label).
     """
     features = chosen(frame, rendering, most)["feature"]
     rows = frame[frame["feature"].isin(features) & frame["variant"].isin(_compared(rendering))]
@@ -96,11 +98,11 @@ def table(frame: pd.DataFrame, rendering: str, labels: Labels, most: int = MOST)
     found = []
     for variant in [name for name in _compared(rendering) if name in wide]:
         counts = back[variant].fillna(UNREAD).value_counts()
-        background, turned, other, unread = (int(counts.get(name, 0)) for name in (*SUBJECTS, UNREAD))
+        background, turned, thing, other, unread = (int(counts.get(name, 0)) for name in (*SUBJECTS, UNREAD))
         found.append(
             {"rendering": rendering, "variant": variant, "selected": len(features), "of": len(back),
              "background": background, "turned": turned, "turned_percent": 100 * turned / max(len(features), 1),
-             "other": other, UNREAD: unread}
+             "object": thing, "other": other, UNREAD: unread}
         )  # fmt: skip
     return pd.DataFrame(found)
 
@@ -118,9 +120,11 @@ def draw(data: pd.DataFrame) -> Figure:
     names = [f"{method_of(v).name}, {r}" for v, r in zip(data["variant"], data["rendering"], strict=True)]
     left = pd.Series(0.0, index=data.index)
     total = data["of"].where(data["of"] > 0, 1)
-    shares = ("background", "turned", "other", UNREAD)
-    labels = ("background", "animal", "other", "unreadable")
-    for column, label, tint in zip(shares, labels, style.CATEGORIES, strict=True):
+    shares = {"background": "background", "turned": "animal", "object": "object", "other": "other", UNREAD: UNREAD}
+    tints = (*style.CATEGORIES[:2], style.CATEGORIES[1], *style.CATEGORIES[2:])
+    for (column, label), tint in zip(shares.items(), tints, strict=True):
+        if not data[column].any():
+            continue
         width = 100 * data[column] / total
         axis.barh(range(len(data)), width, left=left, color=tint, label=label, height=0.7)
         for place, (start, size, count) in enumerate(zip(left, width, data[column], strict=True)):

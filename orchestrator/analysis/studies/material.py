@@ -11,6 +11,7 @@ import pandas as pd
 
 from orchestrator.analysis.methods import sorted_rows
 from orchestrator.analysis.statistics.choice import Filter, choose_best
+from orchestrator.analysis.statistics.comparisons import compare
 from orchestrator.analysis.studies.study import MissingInputError
 from orchestrator.analysis.table import References
 
@@ -102,6 +103,11 @@ class Material:
         """The chosen explanation of every feature (`choose_best`)."""
         return choose_best(self.frame, self.seed, self.thresholds)
 
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """Every method against every other (`compare`)."""
+        return compare(self.frame, self.seed)
+
     def of(self, job: str) -> pd.DataFrame:
         """The rows of one job."""
         return self.frame[self.frame["job"] == job]
@@ -120,7 +126,7 @@ class Material:
         if self.vectors is None:
             raise MissingInputError(
                 "No sentence embeddings of the explanations were made.",
-                "Run `steerscope report JOB` without --no-map while the API and its clip service run.",
+                "Run `steerscope report JOB` without --no-map (or `demo --map`) while the API runs.",
             )
         return self.vectors
 
@@ -130,7 +136,7 @@ class Material:
         if not found:
             raise MissingInputError(
                 f"The explanations have no labels of the kind {kind!r}.",
-                "Run `steerscope report JOB` with --labels: the explainer is asked through a label job.",
+                "Run `steerscope report JOB` without --no-labels (or `demo --map`) while the API runs.",
             )
         return found
 

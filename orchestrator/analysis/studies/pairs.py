@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orchestrator.analysis.methods import in_order, method_of
-from orchestrator.analysis.statistics.comparisons import LEVEL, compare
+from orchestrator.analysis.statistics.comparisons import LEVEL
 from orchestrator.analysis.studies import style
 from orchestrator.analysis.studies.material import Material
 from orchestrator.analysis.studies.study import Heading, MissingInputError, Study, Table, plain_numbers
@@ -28,7 +28,7 @@ _COLUMNS = {
 
 def make(material: Material) -> Study:
     """Needs two methods with scores."""
-    data = compare(material.frame, material.seed)
+    data = material.comparisons.copy()
     data.insert(1, "name", data["job"].map(material.names))
     data = data[data["n_paired"] > 0].reset_index(drop=True)
     if data.empty:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from orchestrator.analysis.methods import Role, in_order, method_of
 from orchestrator.analysis.report.columns import figure as digits
-from orchestrator.analysis.statistics.comparisons import TESTED, compare, marked
+from orchestrator.analysis.statistics.comparisons import TESTED, marked
 from orchestrator.analysis.statistics.measured import FIGURES, described, measure_of
 from orchestrator.analysis.studies import style
 from orchestrator.analysis.studies.material import Material
@@ -30,7 +30,7 @@ MARKS += "Wilcoxon test after Holm's correction."
 
 def make(material: Material) -> Study:
     """Needs scores only."""
-    data = table(material, compare(material.frame, material.seed))
+    data = table(material, material.comparisons)
     return Study(
         HEADING,
         READING,
@@ -117,7 +117,7 @@ def _panel(axis: Axes, part: pd.DataFrame, variants: list[str]) -> None:
             axis.annotate("★", (max(row["value"], row["high"]), place), xytext=(5, 0), textcoords="offset points",
                           va="center", fontsize=9, color=tint)  # fmt: skip
     axis.set_yticks(range(len(variants)), [style.plain(method_of(variant).label, 34) for variant in variants])
-    for tick, variant in zip(axis.get_yticklabels(), variants, strict=True):
+    for tick, variant in zip(axis.get_yticklabels(), variants, strict=False):  # inner panels have none
         tick.set_color(style.INK if method_of(variant).role is Role.METHOD else style.DIM)
     axis.set_ylim(len(variants) - 0.4, -0.6)
     style.clean(axis, "x")

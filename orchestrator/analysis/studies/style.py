@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -117,5 +117,12 @@ def save(drawn: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     drawn.savefig(png, dpi=_DPI, metadata={"Software": None})
-    drawn.savefig(svg, metadata={"Date": None, "Creator": None})
+    with svg.open("wb") as file:
+        write_svg(drawn, file)
     return png, svg
+
+
+@styled
+def write_svg(drawn: Figure, file: BinaryIO) -> None:
+    """The figure as SVG, letters as outlines: it looks the same on a machine without the font."""
+    drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})

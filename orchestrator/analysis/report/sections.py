@@ -1,0 +1,73 @@
+"""Studies as sections of the page: the figure and the CSV inside it, so that the page can be mailed alone."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+from orchestrator.analysis.studies import style
+from orchestrator.analysis.studies.study import NotMade, Outcome, Study, Table
+from orchestrator.analysis.writers.csv import to_csv
+
+_LONG = 14  # rows; longer tables are folded
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    csv: str
+    csv_name: str
+    folded: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One study. `because` and `remedy` say why it has no figure and no tables."""
+
+    key: str
+    title: str
+    paper: str
+    question: str
+    reading: str = ""
+    notes: tuple[str, ...] = ()
+    figure: str = ""
+    tables: tuple[ShownTable, ...] = ()
+    because: str = ""
+    remedy: str = ""
+
+
+def section(outcome: Outcome) -> Section:
+    """The section of a study, or of the lack of one."""
+    head = outcome.heading
+    plain = Section(head.key, head.title, head.paper, head.question)
+    match outcome:
+        case NotMade():
+            return Section(**{**vars(plain), "because": outcome.because, "remedy": outcome.remedy})
+        case Study():
+            made = {"reading": outcome.reading, "notes": outcome.notes, "figure": _figure(outcome)}
+            return Section(**{**vars(plain), **made, "tables": tuple(_table(table) for table in outcome.tables)})
+
+
+def _figure(study: Study) -> str:
+    if study.figure is None:
+        return ""
+    buffer = io.BytesIO()
+    style.write_svg(study.figure, buffer)
+    return _address("image/svg+xml", buffer.getvalue())
+
+
+def _table(table: Table) -> ShownTable:
+    rows = tuple(tuple(str(cell) for cell in row) for row in table.shown.itertuples(index=False, name=None))
+    return ShownTable(
+        caption=table.caption,
+        columns=tuple(str(name) for name in table.shown.columns),
+        rows=rows,
+        csv=_address("text/csv;charset=utf-8", to_csv(table.data).encode("utf-8")),
+        csv_name=f"{table.name}.csv",
+        folded=len(rows) > _LONG,
+    )
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
