@@ -1,7 +1,6 @@
 """Studies as sections of the page: the figure and the CSV inside it, so that the page can be mailed alone."""
 
 import base64
-import io
 from dataclasses import dataclass
 
 from orchestrator.analysis.studies import style
@@ -52,9 +51,7 @@ def section(outcome: Outcome) -> Section:
 def _figure(study: Study) -> str:
     if study.figure is None:
         return ""
-    buffer = io.BytesIO()
-    style.write_svg(study.figure, buffer)
-    return _address("image/svg+xml", buffer.getvalue())
+    return _address("image/svg+xml", style.svg_of(study.figure))
 
 
 def _table(table: Table) -> ShownTable:

@@ -1,6 +1,7 @@
 """Fig. 6: the map of what the features mean, its clusters named."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,34 +111,48 @@ def draw(data: pd.DataFrame) -> Figure:
     """Points in the middle, names in two columns beside them, a thin line from each to its cluster: none overlap."""
     from matplotlib import colormaps
 
-    names = data.groupby("cluster").agg(name=("name", "first"), x=("x", "median"), y=("y", "median"), n=("x", "size"))
-    drawn = style.figure(11.5, max(5.5, 0.2 * len(names) + 2.4))
+    named = pd.DataFrame([_middle(part) for _, part in data.groupby("cluster")])
+    drawn = style.figure(11.5, max(5.2, 0.2 * (len(named) + 1) // 2 + 1.6))
     axis = drawn.subplots()
     wheel = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a listed map
-    tint = {cluster: wheel[(7 * i) % 20] for i, cluster in enumerate(names.index)}
+    tint = {cluster: wheel[(7 * i) % 20] for i, cluster in enumerate(named["cluster"])}
     points = data.groupby(["x", "y", "cluster"]).size().rename("n").reset_index()
-    sizes = 14 + 10 * (points["n"] - 1).clip(upper=20)
+    sizes = 18 + 12 * (points["n"] - 1).clip(upper=20)
     tints = [tint[cluster] for cluster in points["cluster"]]
-    axis.scatter(points["x"], points["y"], sizes, tints, alpha=0.8, linewidths=0.4, edgecolors="white",
+    axis.scatter(points["x"], points["y"], sizes, tints, alpha=0.85, linewidths=0.4, edgecolors="white",
                  rasterized=len(points) > 2000)  # fmt: skip
-    _name_clusters(axis, data, names, tint)
+    _name_clusters(axis, data, named, tint)
     axis.set_axis_off()
     return drawn
 
 
-def _name_clusters(axis: Axes, data: pd.DataFrame, names: pd.DataFrame, tint: dict[object, object]) -> None:
-    """Left half of the clusters on the left, the others on the right, each side from top to bottom."""
+def _middle(part: pd.DataFrame) -> dict[str, object]:
+    """A cluster's name, size, and its member nearest to the median: there the line ends."""
+    away = (part["x"] - part["x"].median()) ** 2 + (part["y"] - part["y"].median()) ** 2
+    nearest = part.iloc[int(away.to_numpy(np.float64).argmin())]
+    return {
+        "cluster": nearest["cluster"],
+        "name": nearest["name"],
+        "x": nearest["x"],
+        "y": nearest["y"],
+        "n": len(part),
+    }
+
+
+def _name_clusters(axis: Axes, data: pd.DataFrame, named: pd.DataFrame, tint: dict[Any, Any]) -> None:
+    """The left half of the clusters on the left, the others on the right, each side from top to bottom."""
     left, right, low, high = data["x"].min(), data["x"].max(), data["y"].min(), data["y"].max()
     width, height = max(right - left, 1e-6), max(high - low, 1e-6)
-    ranked = names.sort_values(["x", "y"]).index
-    for side, group in ((-1, ranked[: (len(ranked) + 1) // 2]), (1, ranked[(len(ranked) + 1) // 2 :])):
-        part = names.loc[group]
-        places = style.spread(part["y"].to_numpy(np.float64), 1.1 * height / max((len(names) + 1) // 2, 12), low, high)
-        edge = left - 0.06 * width if side < 0 else right + 0.06 * width
-        for (cluster, row), place in zip(part.iterrows(), places, strict=True):
-            axis.plot([row["x"], edge], [row["y"], place], color="#9aa1ab", linewidth=0.6, zorder=0.5)
-            axis.plot(edge, place, "o", color=tint[cluster], markersize=5)
-            axis.text(edge + side * 0.015 * width, place, f"{style.plain(row['name'], 34)} ({row['n']})", fontsize=8.5,
+    gap = 0.19 * 1.1 * height / (axis.get_figure(root=True).get_figheight() - 0.2)  # type: ignore[union-attr]
+    ranked = named.sort_values(["x", "y"])
+    half = (len(ranked) + 1) // 2
+    for side, part in ((-1, ranked[:half]), (1, ranked[half:])):
+        edge = left - 0.05 * width if side < 0 else right + 0.05 * width
+        places = style.spread(part["y"].to_numpy(np.float64), gap, low, high)
+        for row, place in zip(part.to_dict(orient="records"), places, strict=True):
+            axis.plot([row["x"], edge], [row["y"], place], color="#a7aeb8", linewidth=0.6, zorder=0.5)
+            axis.plot(edge, place, "o", color=tint[row["cluster"]], markersize=5)
+            axis.text(edge + side * 0.015 * width, place, f"{style.plain(row['name'], 30)} ({row['n']})", fontsize=8.5,
                       ha="right" if side < 0 else "left", va="center")  # fmt: skip
-    axis.set_xlim(left - 0.62 * width, right + 0.62 * width)
-    axis.set_ylim(low - 0.06 * height, high + 0.06 * height)
+    axis.set_xlim(left - 0.45 * width, right + 0.45 * width)
+    axis.set_ylim(low - 0.05 * height, high + 0.05 * height)

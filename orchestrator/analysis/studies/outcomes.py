@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from orchestrator.analysis.coverage import coverage
@@ -16,6 +17,8 @@ READING = (
     "The share of features for which each method has an explanation, and each score a value. Anything below 100 % has "
     "its reasons in the table; nothing is left out silently."
 )
+# Whole is pale, so that what is missing catches the eye.
+_MISSING = LinearSegmentedColormap.from_list("missing", ["#e6f0f6", "#f6d7a7", "#e69f00"])
 VALUED = ("ok", "replaced", "no_detection")  # a text that can be scored, or a score with a value
 
 
@@ -64,16 +67,20 @@ def draw(data: pd.DataFrame) -> Figure:
     drawn = style.figure(0.95 * len(whats) + 3.2, 0.32 * len(keys) + 1.0)
     axis = drawn.subplots()
     shares = np.array([[_share(data, job, variant, what) for what in whats] for job, variant in keys])
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=130, aspect="auto")
+    axis.imshow(100 - shares, cmap=_MISSING, vmin=0, vmax=100, aspect="auto")
     for (place, column), share in np.ndenumerate(shares):
-        axis.text(column, place, "–" if np.isnan(share) else f"{share:.0f} %", ha="center", va="center", fontsize=8.5,
-                  color="white" if share > 75 else style.INK)  # fmt: skip
+        told = "–" if np.isnan(share) else f"{share:.0f} %"
+        axis.text(column, place, told, ha="center", va="center", fontsize=8.5)
     several = len(jobs) > 1
     names = {job: style.plain(data.loc[data["job"] == job, "name"].iloc[0], 20) for job in jobs}
     axis.set_yticks(range(len(keys)), [method_of(v).label + (f" · {names[j]}" if several else "") for j, v in keys])
     axis.set_xticks(range(len(whats)), [heading(what) for what in whats])
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
+    axis.set_xticks(np.arange(len(whats)) - 0.5, minor=True)
+    axis.set_yticks(np.arange(len(keys)) - 0.5, minor=True)
+    axis.grid(which="minor", color="white", linewidth=2)
+    axis.tick_params(which="minor", length=0)
     axis.spines[:].set_visible(False)
     return drawn
 

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from orchestrator.analysis.methods import in_order, method_of
 from orchestrator.analysis.statistics.comparisons import LEVEL
@@ -83,4 +84,5 @@ def _panel(axis: Axes, part: pd.DataFrame, pairs: list[tuple[str, str]]) -> None
     axis.set_yticks(range(len(pairs)), names, fontsize=8)
     axis.set_ylim(len(pairs) - 0.4, -0.6)
     style.clean(axis, "x")
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.tick_params(axis="y", length=0)

@@ -25,7 +25,7 @@ READING = (
 MARKS = (
     "* beats each other method of the paper in its column (one-sided Mann–Whitney U, p < .05); † also by the paired "
 )
-MARKS += "Wilcoxon test after Holm's correction."
+MARKS += "Wilcoxon test after Holm's correction. Informed: Steering-informed Top-k."
 
 
 def make(material: Material) -> Study:

@@ -1,16 +1,19 @@
 """How all figures look: one colour, marker and line per variant everywhere; light, safe for colour-blind eyes."""
 
+import io
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from orchestrator.analysis.methods import Role, method_of
 
@@ -52,6 +55,14 @@ def colour(variant: str) -> str:
     return _COLOURS.get(base) or _GIVEN[sum(variant.encode()) % len(_GIVEN)]
 
 
+def readable(tint: str) -> tuple[float, float, float]:
+    """A colour dark enough for letters on white: pale ones are mixed with black."""
+    red, green, blue = to_rgb(tint)
+    lightness = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    keep = min(1.0, 0.42 / max(lightness, 1e-6))
+    return red * keep, green * keep, blue * keep
+
+
 def marker(variant: str) -> str:
     """Circle for a blank image, square for masks, diamond for heatmaps, a stroke for what only anchors."""
     method = method_of(variant)
@@ -85,18 +96,19 @@ def plain(text: str, longest: int = 60) -> str:
 def spread(
     wanted: Sequence[float] | npt.NDArray[np.floating], gap: float, low: float = -np.inf, high: float = np.inf
 ) -> npt.NDArray[np.float64]:
-    """Places near the wanted ones, in their order, at least `gap` apart and inside low…high as far as they fit."""
-    order = np.argsort(np.asarray(wanted, np.float64), kind="stable")
-    places = np.asarray(wanted, np.float64)[order].clip(low, high)
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    if len(places):
-        places[-1] = min(places[-1], high)
-    for i in range(len(places) - 2, -1, -1):
-        places[i] = min(places[i], places[i + 1] - gap)
-    back = np.empty(len(places))
-    back[order] = places
-    return back
+    """The places nearest to the wanted ones (least squares), in their order, `gap` apart, inside low…high if they fit.
+
+    Minus i gaps, the i-th place must not fall below the one before it: that is isotonic regression.
+    """
+    if not len(wanted):
+        return np.zeros(0)
+    values = np.asarray(wanted, np.float64)
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(values))
+    base = isotonic_regression(values[order] - steps).x
+    places = np.empty(len(values))
+    places[order] = base.clip(low, max(high - steps[-1], low)) + steps
+    return places
 
 
 def label_ends(axis: Axes, ends: Sequence[tuple[float, str, str]], height: float, size: float = 8.5) -> None:
@@ -107,22 +119,25 @@ def label_ends(axis: Axes, ends: Sequence[tuple[float, str, str]], height: float
     low, high = axis.get_ylim()
     places = spread([y for y, _, _ in ends], (high - low) * size * 1.3 / (72 * height), low, high)
     for (_, text, tint), place in zip(ends, places, strict=True):
-        axis.text(1.03, place, plain(text, 40), transform=axis.get_yaxis_transform(), color=tint, fontsize=size,
-                  va="center")  # fmt: skip
+        axis.text(1.03, place, plain(text, 40), transform=axis.get_yaxis_transform(), color=readable(tint),
+                  fontsize=size, va="center")  # fmt: skip
 
 
-@styled
 def save(drawn: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write `name.png` and `name.svg` into `folder`; equal figures give equal files."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
-    drawn.savefig(png, dpi=_DPI, metadata={"Software": None})
-    with svg.open("wb") as file:
-        write_svg(drawn, file)
+    svg.write_bytes(svg_of(drawn))
+    with mpl.rc_context(_RC):
+        drawn.savefig(png, dpi=_DPI, metadata={"Software": None})
     return png, svg
 
 
+@lru_cache(maxsize=32)  # a figure goes into its file and into the page
 @styled
-def write_svg(drawn: Figure, file: BinaryIO) -> None:
-    """The figure as SVG, letters as outlines: it looks the same on a machine without the font."""
-    drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+def svg_of(drawn: Figure) -> bytes:
+    """The figure as SVG, letters as outlines: it looks the same on a machine without the font. Fixes its layout."""
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    drawn.set_layout_engine("none")  # done: not to be computed for every format
+    return buffer.getvalue()

@@ -7,12 +7,12 @@ from orchestrator.analysis.writers.text import one_line
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": "{'}",
     "[": "{[}", "]": "{]}", "-": "{-}", "*": "{*}", "?": "{?}", "!": "{!}", ",": "{,}",
     "†": r"$^{\dagger}$", "–": "--", "—": "---", "−": "$-$", "≥": r"$\geq$", "≤": r"$\leq$", "α": r"$\alpha$",
     "×": r"$\times$", "±": r"$\pm$", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
-_KEPT = "-*,?!"  # harmless alone: braces only break ligatures (`--`, `,,`, ?` and !`)
+_KEPT = "-*,?!'"  # harmless alone: braces only break ligatures (`--`, `,,`, ?` and !`)
 
 
 def to_latex(table: pd.DataFrame, caption: str, label: str) -> str:
