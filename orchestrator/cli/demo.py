@@ -44,7 +44,7 @@ def demo(
 ) -> None:
     """Start everything, index two image sets, explain and score features by every method, report, stop everything."""
     from orchestrator.analysis.deliver import Finished, summary_of  # pandas: only where it is needed
-    from orchestrator.analysis.studies.gather import material_of
+    from orchestrator.analysis.gather import material_of
 
     clock = _Clock()
     count = _count(features)

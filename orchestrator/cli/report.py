@@ -50,8 +50,8 @@ def report(
 ) -> None:
     """Print the job's table and write report.html, results.parquet, summary.json, tables/ and figures/."""
     from orchestrator.analysis.deliver import NoResultsError, summary_of  # pandas: only where it is needed
+    from orchestrator.analysis.gather import material_of
     from orchestrator.analysis.statistics.choice import Filter
-    from orchestrator.analysis.studies.gather import material_of
     from orchestrator.analysis.studies.material import Sizes
 
     if len(set(jobs)) < len(jobs):

@@ -10,13 +10,13 @@ from orchestrator.cli.console import err
 from orchestrator.client import JobsClient, JobsError
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.studies.gather import Ask, Embed
+    from orchestrator.analysis.gather import Ask, Embed
     from orchestrator.analysis.studies.material import Material
 
 
 def enriched(material: "Material", client: JobsClient, with_map: bool, with_labels: bool) -> "Material":
     """With what is wanted and can be had; what cannot is said, and the studies that need it say so, too."""
-    from orchestrator.analysis.studies import gather  # pandas: only where it is needed
+    from orchestrator.analysis import gather  # pandas: only where it is needed
 
     embed, ask = embedder(client) if with_map else None, labeller(client) if with_labels else None
     if embed is not None:

@@ -1,11 +1,12 @@
 """Studies as sections of the page: the figure and the CSV inside it, so that the page can be mailed alone."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.analysis.studies import style
 from orchestrator.analysis.studies.study import NotMade, Outcome, Study, Table
 from orchestrator.analysis.writers.csv import to_csv
+from orchestrator.analysis.writers.text import holds_words
 
 _LONG = 14  # rows; longer tables are folded
 
@@ -18,6 +19,7 @@ class ShownTable:
     csv: str
     csv_name: str
     folded: bool
+    words: tuple[bool, ...]  # per column: set to the left
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Section:
     reading: str = ""
     notes: tuple[str, ...] = ()
     figure: str = ""
+    width: int = 0  # of the figure at its own size, pixels
     tables: tuple[ShownTable, ...] = ()
     because: str = ""
     remedy: str = ""
@@ -42,10 +45,16 @@ def section(outcome: Outcome) -> Section:
     plain = Section(head.key, head.title, head.paper, head.question)
     match outcome:
         case NotMade():
-            return Section(**{**vars(plain), "because": outcome.because, "remedy": outcome.remedy})
+            return replace(plain, because=outcome.because, remedy=outcome.remedy)
         case Study():
-            made = {"reading": outcome.reading, "notes": outcome.notes, "figure": _figure(outcome)}
-            return Section(**{**vars(plain), **made, "tables": tuple(_table(table) for table in outcome.tables)})
+            return replace(
+                plain,
+                reading=outcome.reading,
+                notes=outcome.notes,
+                figure=_figure(outcome),
+                width=round(100 * outcome.figure.get_figwidth()) if outcome.figure else 0,
+                tables=tuple(_table(table) for table in outcome.tables),
+            )
 
 
 def _figure(study: Study) -> str:
@@ -63,6 +72,7 @@ def _table(table: Table) -> ShownTable:
         csv=_address("text/csv;charset=utf-8", to_csv(table.data).encode("utf-8")),
         csv_name=f"{table.name}.csv",
         folded=len(rows) > _LONG,
+        words=tuple(i == 0 or holds_words(table.shown.iloc[:, i]) for i in range(table.shown.shape[1])),
     )
 
 

@@ -26,13 +26,13 @@ def make(material: Material) -> Study:
         raise MissingInputError("No feature has a text of a method.", "Submit the job with --variants of methods.")
     data, counted = table(material), counts(material.best, material.names)
     limits = material.thresholds
-    tied, without = int((material.best["tied"] > 1).sum()), _without(material)
-    notes = (
+    notes = [
         f"{int(counted['kept'].sum())} of {int(counted['chosen'].sum())} features pass: IoU ≥ {limits.iou:g}, "
         f"synthetic activation ≥ {limits.synthetic_activation:g} (the paper's .2 and .3 fit the scales of its models).",
-        f"{tied} ties of the lowest mean rank were drawn with seed {material.seed}.",
-        f"{without} features have no text to choose from.",
-    )
+        _ties(material),
+    ]
+    if without := len(material.frame[["job", "feature"]].drop_duplicates()) - len(material.best):
+        notes.append(f"{without} features have no text to choose from.")
     named = counted.assign(label=[method_of(variant).label for variant in counted["variant"]])
     columns = ({"name": "job"} if len(material.runs) > 1 else {}) | {
         "label": "method", "chosen": "chosen", "percent": "%", "kept": "pass the filter",
@@ -41,7 +41,7 @@ def make(material: Material) -> Study:
         Table("best_counts", "How often each method's text was chosen.", counted, plain_numbers(named, columns, 1)),
         Table("best", "The chosen explanation of every feature.", data, pd.DataFrame()),
     )
-    return Study(HEADING, READING, tables, draw(counted), notes)
+    return Study(HEADING, READING, tables, draw(counted), tuple(notes))
 
 
 def table(material: Material) -> pd.DataFrame:
@@ -64,8 +64,14 @@ def counts(best: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _without(material: Material) -> int:
-    return len(material.frame[["job", "feature"]].drop_duplicates()) - len(material.best)
+def _ties(material: Material) -> str:
+    """Methods that say the same share all scores: then the draw decides who gets the credit, not what is said."""
+    tied = material.best[material.best["tied"] > 1]
+    alike = int((tied["tied_texts"] == 1).sum())
+    return (
+        f"In {len(tied)} features several methods shared the lowest mean rank: a draw decided (seed {material.seed}); "
+        f"in {alike} of them they had said the very same, so that only the credit was drawn."
+    )
 
 
 @style.styled

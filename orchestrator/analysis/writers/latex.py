@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from orchestrator.analysis.writers.text import one_line
+from orchestrator.analysis.writers.text import holds_words, one_line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -21,9 +21,8 @@ def to_latex(table: pd.DataFrame, caption: str, label: str) -> str:
     Characters that pdfLaTeX does not know (other scripts) stay as they are: LuaLaTeX or XeLaTeX sets them.
     """
     texts = [[escape(str(cell)) for cell in row] for row in table.itertuples(index=False, name=None)]
-    aligned = "".join(
-        "l" if column == 0 or _is_text(table.iloc[:, column]) else "r" for column in range(table.shape[1])
-    )
+    words = (column == 0 or holds_words(table.iloc[:, column]) for column in range(table.shape[1]))
+    aligned = "".join("l" if one else "r" for one in words)
     lines = [
         r"\begin{table}[t]",
         r"\centering",
@@ -49,8 +48,3 @@ def escape(text: str) -> str:
         alone = char in _KEPT and line[place + 1 : place + 2] not in (char, "`")
         out.append(char if alone else _SPECIAL.get(char, char))
     return "".join(out)
-
-
-def _is_text(column: "pd.Series[str]") -> bool:
-    """Whether no cell has a digit: words go to the left."""
-    return not any(char.isdigit() for cell in column for char in str(cell))
