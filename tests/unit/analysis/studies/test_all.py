@@ -10,10 +10,10 @@ import pytest
 
 from orchestrator.analysis.gather import with_labels, with_vectors
 from orchestrator.analysis.report.sections import section
-from orchestrator.analysis.studies import style
+from orchestrator.analysis.studies import levels, meanings, style
 from orchestrator.analysis.studies.catalog import STUDIES, make_all
 from orchestrator.analysis.studies.files import write_studies
-from orchestrator.analysis.studies.study import NotMade, Study
+from orchestrator.analysis.studies.study import MissingInputError, NotMade, Study
 from tests.unit.analysis.studies.materials import ask, embed, material, run
 from tests.unit.analysis.worlds import HOSTILE, shuffled_rows, world
 
@@ -22,7 +22,7 @@ JOBS = ("first", "second")
 
 def full(change=lambda frame: frame, names=JOBS):
     """Two jobs that differ in explainer and in explain set, with embeddings and labels: every study can be made."""
-    frame = change(pd.concat([world(job=job, seed=i) for i, job in enumerate(JOBS)], ignore_index=True))
+    frame = change(pd.concat([world(24, job=job, seed=i) for i, job in enumerate(JOBS)], ignore_index=True))
     runs = tuple(
         run(job, name, models={"vlm.explain": job}, explain_images=1000 * (i + 1))
         for i, (job, name) in enumerate(zip(JOBS, names, strict=True))
@@ -35,6 +35,12 @@ def studies():
     return list(make_all(full()))
 
 
+@pytest.fixture(scope="module")
+def again():
+    """The same from rows in another order."""
+    return list(make_all(full(shuffled_rows)))
+
+
 def test_every_study_is_made_with_a_figure_and_a_table(studies):
     assert len(studies) == len(STUDIES) == len({study.heading.key for study in studies})
     for study in studies:
@@ -43,20 +49,20 @@ def test_every_study_is_made_with_a_figure_and_a_table(studies):
         assert all(len(table.data) for table in study.tables)
 
 
-def test_order_of_rows_changes_nothing(studies):
-    for study, again in zip(studies, make_all(full(shuffled_rows)), strict=True):
-        for table, same in zip(study.tables, again.tables, strict=True):
+def test_order_of_rows_changes_nothing(studies, again):
+    for study, other in zip(studies, again, strict=True):
+        for table, same in zip(study.tables, other.tables, strict=True):
             pd.testing.assert_frame_equal(table.data, same.data)
             pd.testing.assert_frame_equal(table.shown, same.shown)
-        assert study.notes == again.notes
+        assert study.notes == other.notes
 
 
-def test_files_are_written_twice_the_same(studies, tmp_path):
+def test_equal_studies_give_equal_files(studies, again, tmp_path):
     paths = write_studies(studies, tmp_path / "a")
-    again = write_studies(make_all(full()), tmp_path / "b")
+    others = write_studies(again, tmp_path / "b")
     assert {path.suffix for path in paths} == {".csv", ".tex", ".md", ".png", ".svg"}
-    assert len(paths) == len(set(paths)) == len(again)
-    for one, other in zip(paths, again, strict=True):
+    assert len(paths) == len(set(paths)) == len(others)
+    for one, other in zip(paths, others, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
     for table in (tmp_path / "a" / "tables").glob("*.csv"):
         assert len(pd.read_csv(table))
@@ -98,11 +104,11 @@ def test_without_inputs_a_study_says_what_and_how():
 
 
 def test_a_filter_that_nothing_passes_is_said():
-    made = full()
+    made = with_labels(with_vectors(material(), embed), ask)
     strict = replace(made, thresholds=replace(made.thresholds, iou=2.0))
-    told = {one.heading.key: one for one in make_all(strict)}
-    assert isinstance(told["map"], NotMade) and "--min-iou" in told["map"].remedy
-    assert isinstance(told["levels"], NotMade)
+    for study in (meanings, levels):
+        with pytest.raises(MissingInputError, match="--min-iou"):
+            study.make(strict)
 
 
 def test_colours_are_one_per_variant_everywhere_and_alpha_keeps_its_kind():
