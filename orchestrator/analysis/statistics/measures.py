@@ -25,7 +25,7 @@ class Measure(Protocol):
         """The figure over the features at `picks` [..., n] (positions, may repeat), [...]."""
         ...
 
-    def of(self, features: IntArray) -> Self:
+    def of(self, features: IntArray) -> "Measure":
         """The same of only these of its features."""
         ...
 
