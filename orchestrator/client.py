@@ -25,7 +25,7 @@ _MAX_MESSAGE_BYTES = 64 << 20
 _TIMEOUT = 60.0
 _SUBMIT_TIMEOUT = 300.0  # the first plan asks the services for everything about their models
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_RETRIED = ("Submit", "Get", "List", "Cancel", "Status")
+_RETRIED = ("Submit", "Get", "List", "Cancel", "Status", "Estimate")
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -192,6 +192,19 @@ class JobsClient:
         elif feature is not None:
             request.feature = feature
         return self._stream(lambda: self._stub.Explain(request))
+
+    def export(self, job: str, *, images: bool = True) -> Iterator[pb.Part]:
+        """The parts of a job that ended, as `bring` takes them elsewhere."""
+        return self._stream(lambda: self._stub.Export(pb.ExportRequest(job_id=job, without_images=not images)))
+
+    def bring(self, parts: Iterator[pb.Part]) -> pb.ImportResponse:
+        """Bring a job here that ended elsewhere; the same job twice changes nothing."""
+        return self._call(lambda: self._stub.Import(parts))
+
+    def estimate(self, spec: pb.JobSpec | None = None, *, index: pb.IndexSpec | None = None) -> pb.EstimateResponse:
+        """What a job would cost here."""
+        request = pb.EstimateRequest(spec=spec, index=index)
+        return self._call(lambda: self._stub.Estimate(request, timeout=_SUBMIT_TIMEOUT))
 
     def close(self) -> None:
         """Close the connection; streams end."""

@@ -19,6 +19,7 @@ from orchestrator.jobs.model import CancelledItem, PermanentError, TransientErro
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
+from orchestrator.transfer.errors import TransferError
 from services.imagesets import ImageSetError
 from services.serving.errors import ServingError, shortened
 from services.serving.parsing import Malformed
@@ -36,13 +37,18 @@ class BusyError(Exception):
     """Too many streams at once."""
 
 
+class ForbiddenError(Exception):
+    """This API does not do that for anybody; the message says which setting lets it."""
+
+
 class DrainingError(Exception):
     """The server is about to end."""
 
 
 # the first class that fits decides
 _CODES: tuple[tuple[tuple[type[Exception], ...], grpc.StatusCode], ...] = (
-    ((InvalidRequestError, PlanError, IndexPlanError, ImageSetError), Code.INVALID_ARGUMENT),
+    ((InvalidRequestError, PlanError, IndexPlanError, ImageSetError, TransferError), Code.INVALID_ARGUMENT),
+    ((ForbiddenError,), Code.PERMISSION_DENIED),
     ((RequestConflictError,), Code.ALREADY_EXISTS),
     ((FactsError, ProfileError, PermanentError, Fault), Code.FAILED_PRECONDITION),
     ((BusyError,), Code.RESOURCE_EXHAUSTED),
@@ -77,6 +83,22 @@ def streaming(
                 yield from method(self, _readable(request), context)
             except Exception as error:
                 _end(told, context, error)
+
+    return call
+
+
+def collecting(
+    method: Callable[[Self_, Iterator[Request], Any], Answer],
+) -> Callable[[Self_, Iterator[Request], Any], Answer]:
+    """A method that takes a stream and answers once, likewise."""
+
+    @functools.wraps(method)
+    def call(self: Self_, requests: Iterator[Request], context: Any) -> Answer:
+        with observed(method.__name__) as told:
+            try:
+                return method(self, map(_readable, requests), context)
+            except Exception as error:
+                _end(told, context, error if context.is_active() else CancelledItem())
 
     return call
 

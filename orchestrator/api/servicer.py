@@ -13,10 +13,11 @@ import grpc
 from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.explain import explain
-from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
+from orchestrator.api.faults import BusyError, DrainingError, collecting, streaming, unary
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.results import results
 from orchestrator.api.status import status
+from orchestrator.api.transfer import AT_ONCE, Transfers
 from orchestrator.api.validation import (
     check_explain,
     check_job_id,
@@ -56,6 +57,8 @@ class Servicer(JobsServicer):
         self._events = EventLog(database)
         self._board = Board(ServiceClients.targets(settings), settings.client_tls())
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
+        self._transfers = Transfers(settings, database, backend.store)
+        self._imports = threading.BoundedSemaphore(AT_ONCE)
         self._explains = threading.BoundedSemaphore(settings.api_explains)
         self.draining = threading.Event()
 
@@ -120,6 +123,21 @@ class Servicer(JobsServicer):
             request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
         )
 
+    @streaming
+    def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> Iterator[pb.Part]:
+        with self._stream(context) as check:
+            yield from self._transfers.export(request, check)
+
+    @collecting
+    def Import(self, parts: Iterator[pb.Part], context: grpc.ServicerContext) -> pb.ImportResponse:
+        self._transfers.check_let()
+        with self._stream(context) as check, _place(self._imports, "imports run", "API_THREADS"):
+            return self._transfers.bring(_checked(parts, check))
+
+    @unary
+    def Estimate(self, request: pb.EstimateRequest, context: grpc.ServicerContext) -> pb.EstimateResponse:
+        raise InvalidRequestError("spec", "not yet", "wait")
+
     def close(self) -> None:
         """Close the connections."""
         self._board.close()
@@ -159,6 +177,12 @@ class Servicer(JobsServicer):
 
         with _place(self._streams, "streams are open", "API_THREADS"):
             yield check
+
+
+def _checked(parts: Iterator[pb.Part], check: Callable[[], None]) -> Iterator[pb.Part]:
+    for part in parts:
+        check()
+        yield part
 
 
 @contextmanager

@@ -14,7 +14,9 @@ from orchestrator.cli import (
     demo,
     doctor,
     explain,
+    export,
     images,
+    import_job,
     index,
     report,
     results,
@@ -47,6 +49,7 @@ for command in (
     up,
     doctor,
     images,
+    import_job,
     index,
     submit,
     watch,
@@ -59,9 +62,11 @@ for command in (
     tune,
     demo,
     certs,
+    export,
 ):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
+app.command("import", epilog=f"Example: `{import_job.EXAMPLE}`")(import_job.import_job)
 app.add_typer(sae.app, name="sae")
 
 app.callback()(access.options)
