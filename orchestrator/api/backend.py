@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.deps import Deps
+from orchestrator.estimate.here import Here, estimate
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
 from orchestrator.pipeline.contrast import contrast_direction
@@ -18,7 +19,14 @@ from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import (
+    Direction,
+    EstimateRequest,
+    EstimateResponse,
+    ExplainRequest,
+    JobSpec,
+    SubmitRequest,
+)
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
@@ -44,6 +52,10 @@ class Backend(Protocol):
 
     def plan(self, request: SubmitRequest) -> Planned:
         """Make every choice of a request. Raises the errors of `orchestrator.api.faults`."""
+        ...
+
+    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
+        """What a request would cost here and now. Raises as `plan` does."""
         ...
 
     def explain(
@@ -76,6 +88,9 @@ class PipelineBackend:
             return Planned(INDEX, index.model_dump_json(), index.items(), MERGE)
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
+
+    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
+        return estimate(request, here, self._deps, self._profile)
 
     def explain(
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]

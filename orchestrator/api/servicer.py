@@ -19,6 +19,7 @@ from orchestrator.api.results import results
 from orchestrator.api.status import status
 from orchestrator.api.transfer import AT_ONCE, Transfers
 from orchestrator.api.validation import (
+    check_estimate,
     check_explain,
     check_job_id,
     check_limit,
@@ -28,6 +29,7 @@ from orchestrator.api.validation import (
     check_watch,
 )
 from orchestrator.api.watch import Watch
+from orchestrator.estimate.here import Here
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.events import EventLog
 from orchestrator.jobs.model import CancelledItem
@@ -136,7 +138,10 @@ class Servicer(JobsServicer):
 
     @unary
     def Estimate(self, request: pb.EstimateRequest, context: grpc.ServicerContext) -> pb.EstimateResponse:
-        raise InvalidRequestError("spec", "not yet", "wait")
+        check_estimate(request)
+        overview = Overview.read(self._reader.database)
+        here = Here(self._board.look(), self._reader, sum(worker.threads for worker in overview.workers))
+        return self._backend.estimate(request, here)
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,15 @@ import re
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.sizes import check_sizes
 from orchestrator.jobs.events import is_token
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
+from protos.v1.jobs_pb2 import (
+    Direction,
+    EstimateRequest,
+    ExplainRequest,
+    ListRequest,
+    ResultsRequest,
+    SubmitRequest,
+    WatchRequest,
+)
 
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -28,6 +36,15 @@ def check_submit(request: SubmitRequest) -> None:
     if not _REQUEST_ID.fullmatch(request.request_id):
         rule = "must be 1 to 128 printable ASCII characters without spaces"
         raise InvalidRequestError("request_id", rule, "choose a random one, and repeat it when you retry")
+    _check_task(request)
+
+
+def check_estimate(request: EstimateRequest) -> None:
+    """Raise unless the request has one task."""
+    _check_task(request)
+
+
+def _check_task(request: SubmitRequest | EstimateRequest) -> None:
     if request.HasField("spec") == request.HasField("index"):
         given = "both" if request.HasField("index") else "neither"
         raise InvalidRequestError(

@@ -13,6 +13,7 @@ from orchestrator.cli import (
     certs,
     demo,
     doctor,
+    estimate,
     explain,
     export,
     images,
@@ -49,7 +50,6 @@ for command in (
     up,
     doctor,
     images,
-    import_job,
     index,
     submit,
     watch,
@@ -63,6 +63,7 @@ for command in (
     demo,
     certs,
     export,
+    estimate,
 ):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
