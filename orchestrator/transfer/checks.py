@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import zipfile
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 from pydantic import ValidationError
 
@@ -25,6 +27,7 @@ from services.serving.images import count_pixels
 _LONGEST_PLAN = 4 << 20
 _LONGEST_REASON = 16 << 10
 _AGAIN = "export the job again"
+_ARRAY = re.compile(r"[A-Za-z0-9_]{1,64}\.npy")
 
 
 def check_header(job: pb.PortableJob, most_items: int) -> ExplainPlan:
@@ -115,13 +118,19 @@ def check_arrays(data: bytes, address: str) -> None:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError) as error:
         raise TransferError("blob", f"{address} holds no arrays", _AGAIN) from error
+    if not all(_ARRAY.fullmatch(entry.filename) for entry in entries):
+        raise TransferError("blob", f"{address} holds something that is no array", _AGAIN)
     packed = any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries)
     if packed or sum(entry.file_size for entry in entries) > len(data):
         raise TransferError("blob", f"{address} grows when it is unpacked", "arrays must be stored, not compressed")
     try:
-        ARRAYS.decode(data)
+        arrays = ARRAYS.decode(data)
     except Exception as error:  # numpy raises anything on damaged headers
         raise TransferError("blob", f"{address} holds no arrays", _AGAIN) from error
+    if not all(
+        isinstance(array, np.ndarray) for array in arrays.values()
+    ):  # numpy gives other files' bytes as they are
+        raise TransferError("blob", f"{address} holds something that is no array", _AGAIN)
 
 
 def check_json(data: bytes, address: str, kind: type) -> None:

@@ -4,8 +4,12 @@ import os
 import uuid
 from pathlib import Path
 
+from click.testing import Result
+from typer.testing import CliRunner
+
 from orchestrator.api.backend import PipelineBackend
 from orchestrator.api.server import ApiServer
+from orchestrator.cli.main import app
 from orchestrator.client import JobsClient
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.model import ItemContext
@@ -17,6 +21,15 @@ from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
 from tests.redis import RedisServer
 from tests.unit.pipeline import fakes, stage
+
+ODD = "<script>alert(1)</script> \u202egnp.exe =cmd|'/C calc'!A0 \"q\", 'x'; \\end{document} \U0001f980\x00\r\n\u2028"
+SPEC = pb.JobSpec(
+    name='odd, "named" <b>',
+    feature_ids=[0, 1, 2, 3, 11],
+    scores=["iou", "clip", "synthetic_activation", "auroc", "oracle_iou", "oracle_auroc"],
+    texts={"mine": pb.GivenTexts(by_feature={0: ODD, 1: "a nothing", 2: "plain"})},
+    seed=5,
+)
 
 
 class Place:
@@ -70,3 +83,15 @@ class Place:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def steerscope(place: Place, *words: str, code: int = 0) -> Result:
+    """The command in this process: its output, and the fault that ended it."""
+    done = CliRunner().invoke(app, [*words, "--api", place.address])
+    assert done.exit_code == code, (done.output, done.exception)
+    return done
+
+
+def export(place: Place, job: pb.Job, folder: Path, *options: str) -> Path:
+    steerscope(place, "export", job.id, str(folder), *options)
+    return folder

@@ -5,72 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from orchestrator.analysis.frame import to_frame
 from orchestrator.cli.console import CommandError
-from orchestrator.cli.main import app
 from orchestrator.client import JobsError
 from orchestrator.portable.errors import PortableError
 from orchestrator.portable.reading import Folder
 from protos.v1 import jobs_pb2 as pb
-from tests.integration.portable.place import Place, contents
-from tests.redis import redis_server
-
-__all__ = ["redis_server"]
+from tests.integration.portable.place import ODD, SPEC, Place, contents, export, steerscope
 
 pytestmark = pytest.mark.integration
-ODD = "<script>alert(1)</script> \u202egnp.exe =cmd|'/C calc'!A0 \"q\", 'x'; \\end{document} \U0001f980\x00\r\n\u2028"
-SPEC = pb.JobSpec(
-    name='odd, "named" <b>',
-    feature_ids=[0, 1, 2, 3, 11],
-    scores=["iou", "clip", "synthetic_activation", "auroc", "oracle_iou", "oracle_auroc"],
-    texts={"mine": pb.GivenTexts(by_feature={0: ODD, 1: "a nothing", 2: "plain"})},
-    seed=5,
-)
-
-
-@pytest.fixture(scope="module")
-def here(redis_server, tmp_path_factory) -> Iterator[Place]:
-    place = Place(redis_server, tmp_path_factory.mktemp("here"))
-    place.index()
-    yield place
-    place.close()
-
-
-@pytest.fixture(scope="module")
-def job(here) -> pb.Job:
-    return here.run(SPEC, fail=("3",), request_id="the-job")
-
-
-@pytest.fixture(scope="module")
-def exported(here, job, tmp_path_factory) -> Path:
-    return export(here, job, tmp_path_factory.mktemp("exported") / "dataset", "--neuronpedia")
-
-
-@pytest.fixture
-def there(redis_server, tmp_path) -> Iterator[Place]:
-    place = Place(redis_server, tmp_path / "there")
-    yield place
-    place.close()
-
-
-def steerscope(place: Place, *words: str, code: int = 0) -> Result:
-    """The command in this process: its output, and the fault that ended it."""
-    done = CliRunner().invoke(app, [*words, "--api", place.address])
-    assert done.exit_code == code, (done.output, done.exception)
-    return done
-
-
-def export(place: Place, job: pb.Job, folder: Path, *options: str) -> Path:
-    steerscope(place, "export", job.id, str(folder), *options)
-    return folder
 
 
 def raw_results(place: Place, job: str) -> list[bytes]:
