@@ -1,4 +1,4 @@
-"""The pipeline's own parts, without effects: a store and a cache that write nothing, calls that ask nobody."""
+"""The pipeline's own parts, without effects: a store and a cache that write nothing, calls that make nobody compute."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from orchestrator.deps import Deps
 from orchestrator.estimate.tally import MARK, Tally
-from orchestrator.remote import Calls, Fault, ModelFacts
+from orchestrator.remote import Calls, Fault
 from orchestrator.store import ArtifactStore, Codec, StageCache
 from services.generator.spec import GENERATE, Generated
-from services.sae.spec import FEATURES, FeatureInfo
+from services.sae.spec import FEATURES
 from services.serving.images import pixels_of, to_png
 from services.serving.parameters import Priority
 from services.serving.spec import ModelSpec, ParameterValue, Result, Row
@@ -24,6 +23,7 @@ from services.vlm.spec import EXPLAIN, Explanation
 
 _MODELS = {"feature_rows": "sae.features", "explain": "vlm.explain"}  # other stages name theirs
 _SIDE = 16
+_TIMEOUT, _RETRY_SECONDS = 60.0, 2.0
 
 
 class DryStore(ArtifactStore):
@@ -69,10 +69,12 @@ def _rows_of(inputs: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class DryCalls(Calls):
-    """Counts what is asked; answers where the way would end otherwise, and refuses where it goes on without."""
+    """Counts what is asked; answers where the way would end otherwise, and refuses where it goes on without.
+
+    Only features' directions are really looked up: without them no key of an explanation is known.
+    """
 
     tally: Tally = field(default_factory=Tally)
-    facts: ModelFacts | None = None
 
     def infer(
         self,
@@ -90,17 +92,10 @@ class DryCalls(Calls):
         elif name == GENERATE.name:
             answers = [Generated(_PICTURE) for _ in rows]
         elif name == FEATURES.name:
-            answers = [self._feature(cast(Any, row).feature) for row in rows]
+            return super().infer(service, spec, rows, parameters)  # a line of a table, on which the cache's keys hang
         else:
             raise Fault("a rehearsal asks nobody")  # its piece is missing, and the feature goes on without
         return answers
-
-    def _feature(self, feature: int) -> FeatureInfo:
-        assert self.facts is not None
-        direction = np.zeros(self.facts.activation_dim, np.float32)
-        direction[0] = 1
-        alive = bool(self.facts.alive[feature])
-        return FeatureInfo(direction, direction, 1.0, float(self.facts.frequency[feature]), alive)
 
 
 @dataclass(frozen=True)
@@ -108,12 +103,11 @@ class DryDeps(Deps):
     """What handlers get, in a rehearsal."""
 
     tally: Tally = field(default_factory=Tally)
-    facts: ModelFacts | None = None
 
     @classmethod
-    def of(cls, deps: Deps, facts: ModelFacts) -> DryDeps:
+    def of(cls, deps: Deps) -> DryDeps:
         """Beside the real ones, whose indexes it shares."""
-        return cls(deps.settings, DryStore(deps.store.url), deps.clients, deps.indexes, Tally(), facts)
+        return cls(deps.settings, DryStore(deps.store.url), deps.clients, deps.indexes, Tally())
 
     @cached_property
     def cache(self) -> StageCache:
@@ -122,7 +116,7 @@ class DryDeps(Deps):
     def calls(
         self, cancelled: Callable[[], bool], versions: Mapping[str, str], priority: Priority = Priority.BULK
     ) -> Calls:
-        return DryCalls(self.clients, 0.0, 0.0, cancelled, priority, versions, self.tally, self.facts)
+        return DryCalls(self.clients, _TIMEOUT, _RETRY_SECONDS, cancelled, priority, versions, self.tally)
 
 
 def _picture() -> bytes:

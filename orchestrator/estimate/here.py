@@ -29,10 +29,10 @@ class Here:
 
 
 def estimate(request: pb.EstimateRequest, here: Here, deps: Deps, profile: Profile) -> pb.EstimateResponse:
-    """Raises what the planning of such a job raises, and RedisError. No service is asked for work; nothing is kept but
+    """Raises what the planning of such a job raises, and RedisError. No service computes anything; nothing is kept but
     the rates (`orchestrator.estimate.rates`)."""
     facts = collect(deps.clients, deps.cache)
-    dry = DryDeps.of(deps, facts)
+    dry = DryDeps.of(deps)
     rates = measure(here.replicas, facts.versions, deps.store)
     if request.HasField("index"):
         roots = deps.settings.roots()

@@ -1,4 +1,4 @@
-"""Some features of a plan go their way without the services: the pipeline's own code says what it would ask."""
+"""Some features of a plan go their way while no service computes: the pipeline's own code says what it would ask."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEATURES = 8  # enough for a mean: they differ only in how many top images they 
 def rehearse(plan: ExplainPlan, dry: DryDeps, cancelled: Callable[[], bool] = lambda: False) -> tuple[Tally, list[str]]:
     """What a few features, evenly over the plan's, would ask; and why some could not be rehearsed.
 
-    Nothing is asked and nothing is written. Raises CancelledItem.
+    Nothing is computed and nothing is written. Raises CancelledItem, TransientError.
     """
     faults: list[str] = []
     for feature in spread(plan.features, FEATURES):

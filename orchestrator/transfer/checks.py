@@ -127,9 +127,7 @@ def check_arrays(data: bytes, address: str) -> None:
         arrays = ARRAYS.decode(data)
     except Exception as error:  # numpy raises anything on damaged headers
         raise TransferError("blob", f"{address} holds no arrays", _AGAIN) from error
-    if not all(
-        isinstance(array, np.ndarray) for array in arrays.values()
-    ):  # numpy gives other files' bytes as they are
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # of others numpy gives the bytes
         raise TransferError("blob", f"{address} holds something that is no array", _AGAIN)
 
 
