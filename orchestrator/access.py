@@ -81,6 +81,7 @@ def is_loopback(address: str) -> bool:
 class BearerToken(
     grpc.UnaryUnaryClientInterceptor,
     grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
 ):
     """Adds the token to every call."""
 
@@ -92,6 +93,9 @@ class BearerToken(
 
     def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
         return continuation(self._with_token(details), request)
+
+    def intercept_stream_unary(self, continuation: Any, details: Any, request_iterator: Any) -> Any:
+        return continuation(self._with_token(details), request_iterator)
 
     def _with_token(self, details: Any) -> Any:
         metadata = [*(details.metadata or ()), (AUTHORIZATION, f"{SCHEME}{self._token()}")]

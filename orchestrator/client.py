@@ -28,7 +28,7 @@ _TIMEOUT = 60.0
 _SUBMIT_TIMEOUT = 300.0  # the first plan asks the services for everything about their models
 _EMBED_TIMEOUT = 300.0  # a thousand long texts on a CPU, behind others
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_RETRIED = ("Submit", "Get", "List", "Cancel", "Status", "Embed")
+_RETRIED = ("Submit", "Get", "List", "Cancel", "Status", "Embed", "Estimate")
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -237,6 +237,19 @@ class JobsClient:
         request = pb.EmbedRequest(texts=texts)
         answer = self._call(lambda: self._stub.Embed(request, timeout=_EMBED_TIMEOUT))
         return np.frombuffer(answer.vectors, "<f4").astype(np.float32).reshape(len(texts), answer.width)
+
+    def export(self, job: str, *, images: bool = True) -> Iterator[pb.Part]:
+        """The parts of a job that ended, as `bring` takes them elsewhere."""
+        return self._stream(lambda: self._stub.Export(pb.ExportRequest(job_id=job, without_images=not images)))
+
+    def bring(self, parts: Iterator[pb.Part]) -> pb.ImportResponse:
+        """Bring a job here that ended elsewhere; the same job twice changes nothing."""
+        return self._call(lambda: self._stub.Import(parts))
+
+    def estimate(self, spec: pb.JobSpec | None = None, *, index: pb.IndexSpec | None = None) -> pb.EstimateResponse:
+        """What a job would cost here."""
+        request = pb.EstimateRequest(spec=spec, index=index)
+        return self._call(lambda: self._stub.Estimate(request, timeout=_SUBMIT_TIMEOUT))
 
     def close(self) -> None:
         """Close the connection; streams end."""

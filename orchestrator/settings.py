@@ -46,6 +46,10 @@ class OrchestratorSettings(ServerTlsSettings, ClientTlsSettings):
     api_explains: int = Field(
         default=16, ge=1, description="Explains at once: each runs the pipeline in the API's process"
     )
+    api_imports: bool | None = Field(
+        default=None, description="let callers bring finished jobs here; unset: where only this machine reaches the API"
+    )
+    api_import_max_gib: float = Field(default=64, gt=0, description="of one job that is brought here, images included")
     api_max_message_bytes: int = Field(
         default=64 << 20, ge=1 << 20, description="of one message; the largest are Submits with given texts"
     )

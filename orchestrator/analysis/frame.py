@@ -21,7 +21,7 @@ def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
     tokens, logprob, truncated; per score `<score>` (NaN where it has no value) and `<score>_outcome`; per judge
     `<judge>_activations`, S of each generated image.
     """
-    rows = [_row(result, variant, job) for result in results for variant in result.variants]
+    rows = [row_of(result, variant, job) for result in results for variant in result.variants]
     columns = [*KEYS, "alive", "frequency", "validation", *_TEXT_COLUMNS]
     columns += [column for score in SCORES for column in (score, f"{score}_outcome")]
     columns += [f"{judge}_activations" for judge in JUDGES]
@@ -32,7 +32,8 @@ def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
     return frame.sort_values(["job", "feature"], kind="stable", ignore_index=True)
 
 
-def _row(result: FeatureResult, variant: VariantResult, job: str) -> dict[str, object]:
+def row_of(result: FeatureResult, variant: VariantResult, job: str) -> dict[str, object]:
+    """One row of the table, without the columns that have no value."""
     row: dict[str, object] = {
         "job": job,
         "feature": result.feature,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.deps import Deps
+from orchestrator.estimate.here import Here, estimate
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
 from orchestrator.labels.plan import plan as plan_labels
@@ -20,7 +21,14 @@ from orchestrator.remote import ModelFacts, collect
 from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import (
+    Direction,
+    EstimateRequest,
+    EstimateResponse,
+    ExplainRequest,
+    JobSpec,
+    SubmitRequest,
+)
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.clip.spec import SENTENCE
 from services.serving.parameters import Priority
@@ -47,6 +55,10 @@ class Backend(Protocol):
 
     def plan(self, request: SubmitRequest) -> Planned:
         """Make every choice of a request. Raises the errors of `orchestrator.api.faults`."""
+        ...
+
+    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
+        """What a request would cost here and now. Raises as `plan` does."""
         ...
 
     def explain(
@@ -86,6 +98,9 @@ class PipelineBackend:
             return Planned(LABEL, labels.model_dump_json(), labels.items())
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
+
+    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
+        return estimate(request, here, self._deps, self._profile)
 
     def explain(
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]

@@ -45,6 +45,7 @@ def job_message(record: JobRecord, stored: bytes, *, texts: bool) -> pb.Job:
         finished=record.finished,
         error=record.error,
         request_id=record.request_id,
+        imported=record.imported,
     )
 
 

@@ -21,6 +21,7 @@ from orchestrator.jobs.records import RequestConflictError, UnknownJobError
 from orchestrator.labels.plan import LabelPlanError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
+from orchestrator.transfer.errors import TransferError
 from services.imagesets import ImageSetError
 from services.serving.errors import ServingError, shortened
 from services.serving.parsing import Malformed
@@ -42,13 +43,21 @@ Answer = TypeVar("Answer")
 Code = grpc.StatusCode
 
 
+class ForbiddenError(Exception):
+    """This API does not do that for anybody; the message says which setting lets it."""
+
+
 class DrainingError(Exception):
     """The server is about to end."""
 
 
 # the first class that fits decides
 _CODES: tuple[tuple[tuple[type[Exception], ...], grpc.StatusCode], ...] = (
-    ((InvalidRequestError, PlanError, IndexPlanError, LabelPlanError, ImageSetError), Code.INVALID_ARGUMENT),
+    (
+        (InvalidRequestError, PlanError, IndexPlanError, LabelPlanError, ImageSetError, TransferError),
+        Code.INVALID_ARGUMENT,
+    ),
+    ((ForbiddenError,), Code.PERMISSION_DENIED),
     ((RequestConflictError,), Code.ALREADY_EXISTS),
     ((FactsError, ProfileError, PermanentError, Fault), Code.FAILED_PRECONDITION),
     ((BusyError,), Code.RESOURCE_EXHAUSTED),
@@ -85,6 +94,22 @@ def streaming(
                 yield from method(self, _readable(request), context)
             except Exception as error:
                 _end(told, context, error)
+
+    return call
+
+
+def collecting(
+    method: Callable[[Self_, Iterator[Request], Any], Answer],
+) -> Callable[[Self_, Iterator[Request], Any], Answer]:
+    """A method that takes a stream and answers once, likewise."""
+
+    @functools.wraps(method)
+    def call(self: Self_, requests: Iterator[Request], context: Any) -> Answer:
+        with observed(method.__name__) as told:
+            try:
+                return method(self, map(_readable, requests), context)
+            except Exception as error:
+                _end(told, context, error if context.is_active() else CancelledItem())
 
     return call
 

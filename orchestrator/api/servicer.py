@@ -14,15 +14,17 @@ from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
 from orchestrator.api.embed import embed
 from orchestrator.api.explain import explain
-from orchestrator.api.faults import DrainingError, streaming, unary
+from orchestrator.api.faults import DrainingError, collecting, streaming, unary
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.labels import labels
 from orchestrator.api.results import results
 from orchestrator.api.search import Searcher
 from orchestrator.api.status import status
+from orchestrator.api.transfer import AT_ONCE, Transfers
 from orchestrator.api.turns import BusyError, Turns
 from orchestrator.api.validation import (
     check_embed,
+    check_estimate,
     check_explain,
     check_job_id,
     check_limit,
@@ -33,6 +35,7 @@ from orchestrator.api.validation import (
     check_watch,
 )
 from orchestrator.api.watch import Watch
+from orchestrator.estimate.here import Here
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.events import EventLog
 from orchestrator.jobs.model import CancelledItem
@@ -64,6 +67,8 @@ class Servicer(JobsServicer):
         self._board = Board(ServiceClients.targets(settings), settings.client_tls())
         self.turns = Turns(max(2, settings.api_threads // 8))
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
+        self._transfers = Transfers(settings, database, backend.store)
+        self._imports = threading.BoundedSemaphore(AT_ONCE)
         self._explains = threading.BoundedSemaphore(settings.api_explains)
         self.draining = threading.Event()
 
@@ -152,6 +157,24 @@ class Servicer(JobsServicer):
                 if event is not None:
                     yield event
 
+    @streaming
+    def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> Iterator[pb.Part]:
+        with self._stream(context) as check:
+            yield from self._transfers.export(request, check)
+
+    @collecting
+    def Import(self, parts: Iterator[pb.Part], context: grpc.ServicerContext) -> pb.ImportResponse:
+        self._transfers.check_let()
+        with self._stream(context) as check, _place(self._imports, "imports run", "API_THREADS"):
+            return self._transfers.bring(_checked(parts, check))
+
+    @unary
+    def Estimate(self, request: pb.EstimateRequest, context: grpc.ServicerContext) -> pb.EstimateResponse:
+        check_estimate(request)
+        overview = Overview.read(self._reader.database)
+        here = Here(self._board.look(), self._reader, sum(worker.threads for worker in overview.workers))
+        return self._backend.estimate(request, here)
+
     def close(self) -> None:
         """Close the connections."""
         self._board.close()
@@ -191,6 +214,12 @@ class Servicer(JobsServicer):
 
         with _place(self._streams, "streams are open", "API_THREADS"):
             yield check
+
+
+def _checked(parts: Iterator[pb.Part], check: Callable[[], None]) -> Iterator[pb.Part]:
+    for part in parts:
+        check()
+        yield part
 
 
 @contextmanager

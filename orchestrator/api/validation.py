@@ -14,6 +14,7 @@ from orchestrator.pipeline.outcomes import VariantOutcome
 from protos.v1.jobs_pb2 import (
     Direction,
     EmbedRequest,
+    EstimateRequest,
     ExplainRequest,
     ListRequest,
     ResultsRequest,
@@ -25,7 +26,7 @@ from protos.v1.jobs_pb2 import (
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _MOST_JOBS = 1000
-_TASKS = ("spec", "index", "label")
+_TASKS = {"spec": "spec to explain features", "index": "index to build one", "label": "label to ask about texts"}
 
 
 def check_job_id(job: str, field: str = "job_id") -> None:
@@ -41,11 +42,21 @@ def check_submit(request: SubmitRequest) -> None:
     if not _REQUEST_ID.fullmatch(request.request_id):
         rule = "must be 1 to 128 printable ASCII characters without spaces"
         raise InvalidRequestError("request_id", rule, "choose a random one, and repeat it when you retry")
-    given = [name for name in _TASKS if request.HasField(name)]  # type: ignore[arg-type]  # a literal of names
+    _check_task(request)
+
+
+def check_estimate(request: EstimateRequest) -> None:
+    """Raise unless the request has one task."""
+    _check_task(request)
+
+
+def _check_task(request: SubmitRequest | EstimateRequest) -> None:
+    possible = [name for name in _TASKS if name in request.DESCRIPTOR.fields_by_name]
+    given = [name for name in possible if request.HasField(name)]  # type: ignore[arg-type]  # a literal of names
     if len(given) != 1:
         told = f"{' and '.join(given)} given" if given else "none given"
-        remedy = "give spec to explain features, index to build one, or label to ask about texts"
-        raise InvalidRequestError(", ".join(_TASKS), told, remedy)
+        *others, last = (_TASKS[name] for name in possible)
+        raise InvalidRequestError(", ".join(possible), told, f"give {', '.join(others)}, or {last}")
     check_sizes(request)
 
 

@@ -13,8 +13,8 @@ from orchestrator.cli.connect import Api, connect
 from orchestrator.cli.console import CommandError, err, out
 from orchestrator.cli.directions import contrast_direction, read_directions
 from orchestrator.cli.features import listed_features
+from orchestrator.cli.job_options import split
 from orchestrator.cli.results import results_table
-from orchestrator.cli.submit import split
 from orchestrator.client import JobsClient
 from protos.v1.jobs_pb2 import Direction, ExplainEvent, JobSpec, Steering
 from protos.v1.results_pb2 import FeatureResult

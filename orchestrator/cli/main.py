@@ -13,8 +13,11 @@ from orchestrator.cli import (
     certs,
     demo,
     doctor,
+    estimate,
     explain,
+    export,
     images,
+    import_job,
     index,
     label,
     report,
@@ -63,9 +66,12 @@ for command in (
     tune,
     demo,
     certs,
+    export,
+    estimate,
 ):
     name = command.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=f"Example: `{command.EXAMPLE}`")(getattr(command, name))
+app.command("import", epilog=f"Example: `{import_job.EXAMPLE}`")(import_job.import_job)
 app.add_typer(sae.app, name="sae")
 
 app.callback()(access.options)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
 from orchestrator.cli.console import CommandError, err, out
 from orchestrator.cli.follow import follow, tell_end
-from orchestrator.cli.submit import split
+from orchestrator.cli.job_options import split
 from orchestrator.client import JobsClient
 from orchestrator.local.stack import Addresses
 from orchestrator.settings import OrchestratorSettings

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from orchestrator.index.places import listed_images
 from orchestrator.index.record import IndexRecord
 from orchestrator.index.topk import TopTable
-from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore
+from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError, ArtifactStore, address_of
 from services.imagesets import EVERYWHERE, ImageSet, ImageSetError, Roots, digest_of_bytes
 
 
@@ -46,6 +46,7 @@ class Index:
         self.set_hash = record.set_hash
         self._store = store
         self._roots = roots
+        self._place_gone = False
 
     @cached_property
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -106,7 +107,30 @@ class Index:
         return [self._image(row) for row in self._table.rows_of(feature)[:k]]
 
     def read(self, image: TopImage) -> bytes:
-        """The encoded image. Raises ImageSetError if it is gone or is not the one that was indexed."""
+        """The encoded image: from its place, or the copy that came with a job from elsewhere.
+
+        Raises ImageSetError if it is gone or is not the one that was indexed.
+        """
+        if self._place_gone and (copy := self._copy(image)) is not None:
+            return copy  # to see that a place is gone takes the whole listing, each time
+        try:
+            data = self._read(image)
+        except ImageSetError:
+            if (copy := self._copy(image)) is None:
+                raise
+            self._place_gone = True
+            return copy
+        self._place_gone = False
+        return data
+
+    def _copy(self, image: TopImage) -> bytes | None:
+        """What `orchestrator.transfer` kept of an image whose place is on another machine."""
+        try:
+            return self._store.get(address_of(image.digest))
+        except ArtifactNotFoundError:
+            return None
+
+    def _read(self, image: TopImage) -> bytes:
         try:
             data = self._images.read(image.image)
         except OSError as error:

@@ -35,6 +35,7 @@ class JobRecord:
     finished: float
     error: str
     trace: str = ""  # the span that its items' spans hang on, W3C traceparent
+    imported: float = 0.0  # when it was brought here from elsewhere; 0: it ran here
 
     @classmethod
     def parse(cls, job: str, fields: Fields) -> JobRecord:
@@ -56,6 +57,7 @@ class JobRecord:
             finished=float(text.get("finished", 0)),
             error=text.get("error", ""),
             trace=text.get("trace", ""),
+            imported=float(text.get("imported", 0)),
         )
 
 

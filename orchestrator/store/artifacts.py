@@ -13,6 +13,11 @@ from fsspec.core import url_to_fs
 _LONGEST_PART = 255  # of a file name on the usual file systems
 
 
+def address_of(digest: str, suffix: str = "") -> str:
+    """Where the store keeps the blob with this sha256 (hex)."""
+    return f"blobs/{digest[:2]}/{digest}{suffix}"
+
+
 class ArtifactNotFoundError(KeyError):
     """No blob or pointer of that name; the message names it and the store."""
 
@@ -37,8 +42,7 @@ class ArtifactStore:
 
     def put(self, data: bytes, suffix: str = "") -> str:
         """Store a blob and give its address. `suffix` (".png") only helps people and browsers."""
-        digest = hashlib.sha256(data).hexdigest()
-        address = f"blobs/{digest[:2]}/{digest}{suffix}"
+        address = address_of(hashlib.sha256(data).hexdigest(), suffix)
         if not self.exists(address):
             with contextlib.suppress(FileExistsError):
                 self._write(address, data, replace=False)

@@ -401,6 +401,7 @@ class Job(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
     """explain, index or label"""
@@ -412,6 +413,8 @@ class Job(_message.Message):
     finished: _builtins.float
     error: _builtins.str
     request_id: _builtins.str
+    imported: _builtins.float
+    """unix seconds: ended elsewhere and was brought here; 0: done here"""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """as submitted; List and Watch leave `texts` out"""
@@ -449,10 +452,11 @@ class Job(_message.Message):
         request_id: _builtins.str = ...,
         index: Global___IndexSpec | None = ...,
         label: Global___LabelSpec | None = ...,
+        imported: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "label", b"label", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "error", b"error", "finished", b"finished", "id", b"id", "index", b"index", "items_by_state", b"items_by_state", "items_total", b"items_total", "kind", b"kind", "label", b"label", "outcomes", b"outcomes", "request_id", b"request_id", "spec", b"spec", "started", b"started", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "error", b"error", "finished", b"finished", "id", b"id", "imported", b"imported", "index", b"index", "items_by_state", b"items_by_state", "items_total", b"items_total", "kind", b"kind", "label", b"label", "outcomes", b"outcomes", "request_id", b"request_id", "spec", b"spec", "started", b"started", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1614,3 +1618,433 @@ class SearchVariant(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchVariant: _TypeAlias = SearchVariant  # noqa: Y015
+
+@_typing.final
+class ExportRequest(_message.Message):
+    """A finished job on its way from one deployment to another, in this order: the job, its items, its indexes, blobs.
+    Whatever comes was named by something before it; every address is the hash of what it names.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    WITHOUT_IMAGES_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    without_images: _builtins.bool
+    """leave pictures out; results and figures need none"""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        without_images: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "without_images", b"without_images"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRequest: _TypeAlias = ExportRequest  # noqa: Y015
+
+@_typing.final
+class Part(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    BLOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___PortableJob: ...
+    @_builtins.property
+    def items(self) -> Global___PortableItems:
+        """a page of them"""
+
+    @_builtins.property
+    def index(self) -> Global___PortableIndex: ...
+    @_builtins.property
+    def blob(self) -> Global___BlobPiece: ...
+    def __init__(
+        self,
+        *,
+        job: Global___PortableJob | None = ...,
+        items: Global___PortableItems | None = ...,
+        index: Global___PortableIndex | None = ...,
+        blob: Global___BlobPiece | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob", "index", b"index", "items", b"items", "job", b"job", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob", "index", b"index", "items", b"items", "job", b"job", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["job", "items", "index", "blob"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class PortableJob(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    format: _builtins.int
+    """of this protocol: 1"""
+    id: _builtins.str
+    request_id: _builtins.str
+    request: _builtins.bytes
+    """the SubmitRequest, without its id"""
+    plan: _builtins.str
+    """JSON, every choice made"""
+    cancelled: _builtins.bool
+    created: _builtins.float
+    """unix seconds"""
+    started: _builtins.float
+    finished: _builtins.float
+    items: _builtins.int
+    def __init__(
+        self,
+        *,
+        format: _builtins.int = ...,
+        id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        request: _builtins.bytes = ...,
+        plan: _builtins.str = ...,
+        cancelled: _builtins.bool = ...,
+        created: _builtins.float = ...,
+        started: _builtins.float = ...,
+        finished: _builtins.float = ...,
+        items: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "created", b"created", "finished", b"finished", "format", b"format", "id", b"id", "items", b"items", "plan", b"plan", "request", b"request", "request_id", b"request_id", "started", b"started"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortableJob: _TypeAlias = PortableJob  # noqa: Y015
+
+@_typing.final
+class PortableItems(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortableItem]: ...
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___PortableItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortableItems: _TypeAlias = PortableItems  # noqa: Y015
+
+@_typing.final
+class PortableItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    """feature id"""
+    state: _builtins.str
+    """done, failed, cancelled"""
+    artifact: _builtins.str
+    """address of its FeatureResult, when done"""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        state: _builtins.str = ...,
+        artifact: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "item", b"item", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortableItem: _TypeAlias = PortableItem  # noqa: Y015
+
+@_typing.final
+class PortableIndex(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    record: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        record: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortableIndex: _TypeAlias = PortableIndex  # noqa: Y015
+
+@_typing.final
+class BlobPiece(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """blobs/ab/ab12….png; the same in all pieces of one blob"""
+    data: _builtins.bytes
+    """at most 1 MiB"""
+    last: _builtins.bool
+    missing: _builtins.bool
+    """an image that is gone from its place: no data"""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        last: _builtins.bool = ...,
+        missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "data", b"data", "last", b"last", "missing", b"missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlobPiece: _TypeAlias = BlobPiece  # noqa: Y015
+
+@_typing.final
+class ImportResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    IMAGES_MISSING_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """its own, or a new one where another job has that"""
+    outcome: _builtins.str
+    """imported, or already_here"""
+    records: _builtins.int
+    images: _builtins.int
+    """written or there before"""
+    images_missing: _builtins.int
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        records: _builtins.int = ...,
+        images: _builtins.int = ...,
+        images_missing: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "images_missing", b"images_missing", "job_id", b"job_id", "outcome", b"outcome", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportResponse: _TypeAlias = ImportResponse  # noqa: Y015
+
+@_typing.final
+class EstimateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spec(self) -> Global___JobSpec: ...
+    @_builtins.property
+    def index(self) -> Global___IndexSpec:
+        """instead of spec"""
+
+    def __init__(
+        self,
+        *,
+        spec: Global___JobSpec | None = ...,
+        index: Global___IndexSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_index", b"_index", "_spec", b"_spec", "index", b"index", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_index", b"_index", "_spec", b"_spec", "index", b"index", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__index: _TypeAlias = _typing.Literal["index"]  # noqa: Y015
+    _WhichOneofArgType__index: _TypeAlias = _typing.Literal["_index", b"_index"]  # noqa: Y015
+    _WhichOneofReturnType__spec: _TypeAlias = _typing.Literal["spec"]  # noqa: Y015
+    _WhichOneofArgType__spec: _TypeAlias = _typing.Literal["_spec", b"_spec"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__index) -> _WhichOneofReturnType__index | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spec) -> _WhichOneofReturnType__spec | None: ...
+
+Global___EstimateRequest: _TypeAlias = EstimateRequest  # noqa: Y015
+
+@_typing.final
+class EstimateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    REHEARSED_FIELD_NUMBER: _builtins.int
+    STAGES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    DISK_BYTES_FIELD_NUMBER: _builtins.int
+    GENERATED_IMAGES_FIELD_NUMBER: _builtins.int
+    THREADS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    items: _builtins.int
+    """features or shards"""
+    rehearsed: _builtins.int
+    """features whose way was gone without the services, to count"""
+    threads: _builtins.int
+    """items that run at once, over all workers"""
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageEstimate]: ...
+    @_builtins.property
+    def seconds(self) -> Global___Span:
+        """wall clock with the replicas and workers of now; unset: unknown"""
+
+    @_builtins.property
+    def disk_bytes(self) -> Global___Span: ...
+    @_builtins.property
+    def generated_images(self) -> Global___Span: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what is unknown and how to measure it; what was assumed"""
+
+    def __init__(
+        self,
+        *,
+        items: _builtins.int = ...,
+        rehearsed: _builtins.int = ...,
+        stages: _abc.Iterable[Global___StageEstimate] | None = ...,
+        seconds: Global___Span | None = ...,
+        disk_bytes: Global___Span | None = ...,
+        generated_images: Global___Span | None = ...,
+        threads: _builtins.int = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds", b"_seconds", "disk_bytes", b"disk_bytes", "generated_images", b"generated_images", "seconds", b"seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds", b"_seconds", "disk_bytes", b"disk_bytes", "generated_images", b"generated_images", "items", b"items", "notes", b"notes", "rehearsed", b"rehearsed", "seconds", b"seconds", "stages", b"stages", "threads", b"threads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seconds: _TypeAlias = _typing.Literal["seconds"]  # noqa: Y015
+    _WhichOneofArgType__seconds: _TypeAlias = _typing.Literal["_seconds", b"_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds) -> _WhichOneofReturnType__seconds | None: ...
+
+Global___EstimateResponse: _TypeAlias = EstimateResponse  # noqa: Y015
+
+@_typing.final
+class StageEstimate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    CACHED_SHARE_FIELD_NUMBER: _builtins.int
+    SECONDS_PER_ROW_FIELD_NUMBER: _builtins.int
+    MEASURED_ROWS_FIELD_NUMBER: _builtins.int
+    MEAN_BATCH_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    DEVICE_SECONDS_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """explain, generate, …"""
+    model: _builtins.str
+    """service.model, or worker"""
+    version: _builtins.str
+    cached_share: _builtins.float
+    """of the rows, as seen in the rehearsal"""
+    seconds_per_row: _builtins.float
+    """measured; unset: never, on this installation"""
+    measured_rows: _builtins.int
+    mean_batch: _builtins.float
+    replicas: _builtins.int
+    @_builtins.property
+    def calls(self) -> Global___Span: ...
+    @_builtins.property
+    def rows(self) -> Global___Span:
+        """those that are not in the cache"""
+
+    @_builtins.property
+    def device_seconds(self) -> Global___Span:
+        """summed over replicas: GPU-seconds where the service has one"""
+
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        model: _builtins.str = ...,
+        version: _builtins.str = ...,
+        calls: Global___Span | None = ...,
+        rows: Global___Span | None = ...,
+        cached_share: _builtins.float = ...,
+        seconds_per_row: _builtins.float | None = ...,
+        measured_rows: _builtins.int = ...,
+        mean_batch: _builtins.float = ...,
+        replicas: _builtins.int = ...,
+        device_seconds: Global___Span | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_seconds", b"_device_seconds", "_seconds_per_row", b"_seconds_per_row", "calls", b"calls", "device_seconds", b"device_seconds", "rows", b"rows", "seconds_per_row", b"seconds_per_row"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_seconds", b"_device_seconds", "_seconds_per_row", b"_seconds_per_row", "cached_share", b"cached_share", "calls", b"calls", "device_seconds", b"device_seconds", "mean_batch", b"mean_batch", "measured_rows", b"measured_rows", "model", b"model", "replicas", b"replicas", "rows", b"rows", "seconds_per_row", b"seconds_per_row", "stage", b"stage", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__device_seconds: _TypeAlias = _typing.Literal["device_seconds"]  # noqa: Y015
+    _WhichOneofArgType__device_seconds: _TypeAlias = _typing.Literal["_device_seconds", b"_device_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__seconds_per_row: _TypeAlias = _typing.Literal["seconds_per_row"]  # noqa: Y015
+    _WhichOneofArgType__seconds_per_row: _TypeAlias = _typing.Literal["_seconds_per_row", b"_seconds_per_row"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__device_seconds) -> _WhichOneofReturnType__device_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_per_row) -> _WhichOneofReturnType__seconds_per_row | None: ...
+
+Global___StageEstimate: _TypeAlias = StageEstimate  # noqa: Y015
+
+@_typing.final
+class Span(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOW_FIELD_NUMBER: _builtins.int
+    LIKELY_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    low: _builtins.float
+    likely: _builtins.float
+    high: _builtins.float
+    def __init__(
+        self,
+        *,
+        low: _builtins.float = ...,
+        likely: _builtins.float = ...,
+        high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "likely", b"likely", "low", b"low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Span: _TypeAlias = Span  # noqa: Y015

@@ -90,6 +90,21 @@ class JobsStub:
                 request_serializer=protos_dot_v1_dot_jobs__pb2.SearchRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_jobs__pb2.SearchEvent.FromString,
                 _registered_method=True)
+        self.Export = channel.unary_stream(
+                '/steerscope.v1.Jobs/Export',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.ExportRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.Part.FromString,
+                _registered_method=True)
+        self.Import = channel.stream_unary(
+                '/steerscope.v1.Jobs/Import',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.Part.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.ImportResponse.FromString,
+                _registered_method=True)
+        self.Estimate = channel.unary_unary(
+                '/steerscope.v1.Jobs/Estimate',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.EstimateRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.EstimateResponse.FromString,
+                _registered_method=True)
 
 
 class JobsServicer:
@@ -169,6 +184,27 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Export(self, request, context):
+        """A job that ended, with everything that it needs elsewhere: the parts that Import takes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Import(self, request_iterator, context):
+        """Brings a job here that ended elsewhere. Off where other machines reach the API (STEERSCOPE_API_IMPORTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Estimate(self, request, context):
+        """What a job would cost, from what was measured here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -226,6 +262,21 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=protos_dot_v1_dot_jobs__pb2.SearchRequest.FromString,
                     response_serializer=protos_dot_v1_dot_jobs__pb2.SearchEvent.SerializeToString,
+            ),
+            'Export': grpc.unary_stream_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.ExportRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.Part.SerializeToString,
+            ),
+            'Import': grpc.stream_unary_rpc_method_handler(
+                    servicer.Import,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.Part.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.ImportResponse.SerializeToString,
+            ),
+            'Estimate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Estimate,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.EstimateRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.EstimateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -525,6 +576,87 @@ class Jobs:
             '/steerscope.v1.Jobs/Search',
             protos_dot_v1_dot_jobs__pb2.SearchRequest.SerializeToString,
             protos_dot_v1_dot_jobs__pb2.SearchEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Export',
+            protos_dot_v1_dot_jobs__pb2.ExportRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.Part.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Import(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steerscope.v1.Jobs/Import',
+            protos_dot_v1_dot_jobs__pb2.Part.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.ImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Estimate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Estimate',
+            protos_dot_v1_dot_jobs__pb2.EstimateRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.EstimateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,12 @@ class JobsStub:
     """The answers of a label job so far, in the order of its questions."""
     Search: _grpc.UnaryStreamMultiCallable[_jobs_pb2.SearchRequest, _jobs_pb2.SearchEvent]
     """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
+    Export: _grpc.UnaryStreamMultiCallable[_jobs_pb2.ExportRequest, _jobs_pb2.Part]
+    """A job that ended, with everything that it needs elsewhere: the parts that Import takes."""
+    Import: _grpc.StreamUnaryMultiCallable[_jobs_pb2.Part, _jobs_pb2.ImportResponse]
+    """Brings a job here that ended elsewhere. Off where other machines reach the API (STEERSCOPE_API_IMPORTS)."""
+    Estimate: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.EstimateRequest, _jobs_pb2.EstimateResponse]
+    """What a job would cost, from what was measured here."""
 
 @_typing.type_check_only
 class JobsAsyncStub(JobsStub):
@@ -74,6 +80,12 @@ class JobsAsyncStub(JobsStub):
     """The answers of a label job so far, in the order of its questions."""
     Search: _aio.UnaryStreamMultiCallable[_jobs_pb2.SearchRequest, _jobs_pb2.SearchEvent]  # type: ignore[assignment]
     """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
+    Export: _aio.UnaryStreamMultiCallable[_jobs_pb2.ExportRequest, _jobs_pb2.Part]  # type: ignore[assignment]
+    """A job that ended, with everything that it needs elsewhere: the parts that Import takes."""
+    Import: _aio.StreamUnaryMultiCallable[_jobs_pb2.Part, _jobs_pb2.ImportResponse]  # type: ignore[assignment]
+    """Brings a job here that ended elsewhere. Off where other machines reach the API (STEERSCOPE_API_IMPORTS)."""
+    Estimate: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EstimateRequest, _jobs_pb2.EstimateResponse]  # type: ignore[assignment]
+    """What a job would cost, from what was measured here."""
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -160,5 +172,29 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_jobs_pb2.SearchEvent], _abc.AsyncIterator[_jobs_pb2.SearchEvent]]:
         """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
+
+    @_abc_1.abstractmethod
+    def Export(
+        self,
+        request: _jobs_pb2.ExportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_jobs_pb2.Part], _abc.AsyncIterator[_jobs_pb2.Part]]:
+        """A job that ended, with everything that it needs elsewhere: the parts that Import takes."""
+
+    @_abc_1.abstractmethod
+    def Import(
+        self,
+        request_iterator: _MaybeAsyncIterator[_jobs_pb2.Part],
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.ImportResponse, _abc.Awaitable[_jobs_pb2.ImportResponse]]:
+        """Brings a job here that ended elsewhere. Off where other machines reach the API (STEERSCOPE_API_IMPORTS)."""
+
+    @_abc_1.abstractmethod
+    def Estimate(
+        self,
+        request: _jobs_pb2.EstimateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.EstimateResponse, _abc.Awaitable[_jobs_pb2.EstimateResponse]]:
+        """What a job would cost, from what was measured here."""
 
 def add_JobsServicer_to_server(servicer: JobsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

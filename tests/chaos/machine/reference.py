@@ -102,6 +102,21 @@ class Reference:
             self.outbox[f"{job}/{item}"] = self.now - behind / 1_000_000
         return [job, digest]
 
+    def restore(self, job: str, request: str, digest: str, _kind: str, state: str, *rest: Any) -> Any:
+        if job in self.jobs:
+            return 0
+        self.requests.setdefault(request, job)
+        count, outcomes, *given = rest[5:]
+        fields = [given[5 * i : 5 * i + 5] for i in range(count)]
+        made = self.jobs[job] = Job(digest, "", {name: Item() for name, *_ in fields})
+        for name, ended, outcome, artifact, reason in fields:
+            found = made.items[name]
+            found.state, found.outcome, found.artifact, found.reason = ended, outcome, artifact, reason
+        counts = given[5 * count : 5 * count + 2 * outcomes]
+        made.outcomes.update(dict(zip(counts[::2], counts[1::2], strict=True)))
+        made.enter(state)
+        return 1
+
     def take(self, limit: int, hide: float) -> Any:
         ticket = f"{self.now + hide:.6f}"
         taken = [ticket]

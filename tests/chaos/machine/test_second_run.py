@@ -4,7 +4,8 @@ import copy
 from typing import Any
 
 from orchestrator.jobs.database import Argument, script_names
-from orchestrator.jobs.model import ItemResult
+from orchestrator.jobs.ended import EndedItem, EndedJob
+from orchestrator.jobs.model import ItemResult, ItemState, JobState
 from orchestrator.jobs.records import Claim
 from tests.chaos.machine.processes import Process
 from tests.chaos.machine.schedule import run_schedules
@@ -58,6 +59,10 @@ def one_of_each(simulation: Simulation) -> None:
     simulation.execute("beat", ("worker", 5, "{}"))
     simulation.execute("overview", ())
     simulation.execute("beat", ("worker", 0, ""))
+    items = [EndedItem("0", ItemState.DONE, "ok", "blobs/0"), EndedItem("1", ItemState.FAILED, reason="gone")]
+    ended = EndedJob("r2", "explain", JobState.DONE, 1.0, 2.0, 3.0, "{}", b"spec", items, {"steering/ok": 1})
+    assert ended.restore(store.database, "ffffffffffff")
+    assert not ended.restore(store.database, "ffffffffffff")
 
 
 def test_no_script_changes_anything_when_it_runs_again():

@@ -1,0 +1,65 @@
+"""`steerscope export`: a finished job as a folder that others can load, look at and import."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.connect import Api, connect
+from orchestrator.cli.console import CommandError, err, out, progress_bar
+from orchestrator.client import JobsClient
+from protos.v1.jobs_pb2 import Job
+
+EXAMPLE = "steerscope export 3f2a9c4be01d out/dataset"
+
+
+def export(
+    job: Annotated[str, typer.Argument(help="Job id.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write; it appears when it is whole.")],
+    without_images: Annotated[bool, typer.Option("--without-images", help="Leave the pictures out.")] = False,
+    neuronpedia: Annotated[
+        bool, typer.Option("--neuronpedia", help="Also write the files that Neuronpedia imports.")
+    ] = False,
+    model_id: Annotated[str, typer.Option(help="What Neuronpedia calls the model.")] = "vision-model",
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in FOLDER.")] = False,
+    api: Api = None,
+) -> None:
+    """Write a job as Parquet tables with a dataset card, its images, its provenance, and what `import` needs."""
+    from orchestrator.portable.errors import PortableError  # pyarrow, datasets: only where they are needed
+    from orchestrator.portable.folder import check_place, whole
+
+    try:
+        check_place(folder, force=force)
+        with connect(api) as client:
+            found = client.get(job)
+            with whole(folder, force=force) as making:
+                model = model_id if neuronpedia else None
+                counts, missing = _write(client, found, making, images=not without_images, model=model)
+    except (PortableError, OSError) as error:
+        raise CommandError(str(error)) from error
+    if missing:
+        err.print(f"[yellow]{missing} images are gone from their places and are not in the export[/]")
+    told = " · ".join(f"{count} {name}" for name, count in counts.items())
+    err.print(f"written to {folder}: {told} · load it with datasets.load_dataset", highlight=False)
+    out.print(json.dumps({"folder": str(folder), "rows": counts, "images_missing": missing}), highlight=False)
+
+
+def _write(
+    client: JobsClient, job: Job, folder: Path, *, images: bool, model: str | None
+) -> tuple[dict[str, int], int]:
+    """Rows by table, and how many images are gone."""
+    from orchestrator.portable.neuronpedia import Neuronpedia
+    from orchestrator.portable.writing import FolderWriter
+
+    def neuronpedia(plan: str) -> Neuronpedia:
+        return Neuronpedia.of_plan(folder / "neuronpedia", model or "", plan, job.finished)
+
+    writer = FolderWriter(folder, images=images, neuronpedia=neuronpedia if model else None)
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("features", total=job.items_by_state.get("done", 0), note="")
+            writer.take(client.export(job.id, images=images), lambda done: bar.update(task, completed=done))
+        return writer.finish(), writer.missing
+    finally:
+        writer.abandon()
