@@ -193,6 +193,11 @@ class JobsClient:
             request.feature = feature
         return self._stream(lambda: self._stub.Explain(request))
 
+    def probe(self, image: bytes, limit: int = 0) -> pb.ProbeResponse:
+        """The features that fire most on an encoded image, at most `limit` (0: 32), with their maps."""
+        request = pb.ProbeRequest(image=image, limit=limit)
+        return self._call(lambda: self._stub.Probe(request, timeout=_TIMEOUT))
+
     def close(self) -> None:
         """Close the connection; streams end."""
         self._channel.close()

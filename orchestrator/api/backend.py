@@ -12,13 +12,14 @@ from orchestrator.index.plan import plan as plan_index
 from orchestrator.pipeline.contrast import contrast_direction
 from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
+from orchestrator.pipeline.probe import probe
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
 from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, ProbeRequest, ProbeResponse, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
@@ -50,6 +51,10 @@ class Backend(Protocol):
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]
     ) -> FeatureResult:
         """Explain a feature or a direction now; `explained` hears of every text as soon as it is there."""
+        ...
+
+    def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
+        """Which features fire on an image."""
         ...
 
 
@@ -89,6 +94,10 @@ class PipelineBackend:
             target = self._direction(request.direction, plan, cancelled)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
+        facts = self._facts()
+        return probe(request, facts, self._deps.calls(cancelled, facts.versions, Priority.INTERACTIVE))
 
     def _direction(self, given: Direction, plan: ExplainPlan, cancelled: Callable[[], bool]) -> RawDirection:
         if not given.HasField("contrast"):

@@ -22,6 +22,7 @@ from orchestrator.api.validation import (
     check_job_id,
     check_limit,
     check_list,
+    check_probe,
     check_results,
     check_submit,
     check_watch,
@@ -119,6 +120,12 @@ class Servicer(JobsServicer):
         return status(
             request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
         )
+
+    @unary
+    def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
+        check_probe(request)
+        with _place(self._explains, "Explains run", "API_EXPLAINS"):
+            return self._backend.probe(request, lambda: not context.is_active())
 
     def close(self) -> None:
         """Close the connections."""

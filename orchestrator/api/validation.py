@@ -8,11 +8,20 @@ import re
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.sizes import check_sizes
 from orchestrator.jobs.events import is_token
-from protos.v1.jobs_pb2 import Direction, ExplainRequest, ListRequest, ResultsRequest, SubmitRequest, WatchRequest
+from protos.v1.jobs_pb2 import (
+    Direction,
+    ExplainRequest,
+    ListRequest,
+    ProbeRequest,
+    ResultsRequest,
+    SubmitRequest,
+    WatchRequest,
+)
 
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _MOST_JOBS = 1000
+_MOST_PROBED = 1000
 
 
 def check_job_id(job: str, field: str = "job_id") -> None:
@@ -90,3 +99,11 @@ def _check_direction(direction: Direction) -> None:
     for side in ("positive", "negative") if direction.HasField("contrast") else ():
         if not getattr(direction.contrast, side):
             raise InvalidRequestError(f"direction.contrast.{side}", "is empty", "give a folder of images")
+
+
+def check_probe(request: ProbeRequest) -> None:
+    """Raise unless there is an image, and the answer has an end. Whether it can be decoded, the sae service says."""
+    if not request.image:
+        raise InvalidRequestError("image", "is empty", "give one encoded image")
+    if not 0 <= request.limit <= _MOST_PROBED:
+        raise InvalidRequestError("limit", f"{request.limit} is not in 0…{_MOST_PROBED}", "leave it 0 for the default")

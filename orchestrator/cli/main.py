@@ -24,6 +24,7 @@ from orchestrator.cli import (
     submit,
     tune,
     up,
+    view,
     watch,
 )
 from orchestrator.cli.console import CommandError, err
@@ -56,6 +57,7 @@ for command in (
     status,
     scale,
     report,
+    view,
     tune,
     demo,
     certs,

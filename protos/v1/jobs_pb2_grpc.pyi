@@ -45,6 +45,8 @@ class JobsStub:
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
     Status: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+    Probe: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]
+    """Which features fire on an image that is in no set: where a search by image begins."""
 
 @_typing.type_check_only
 class JobsAsyncStub(JobsStub):
@@ -62,6 +64,8 @@ class JobsAsyncStub(JobsStub):
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
     Status: _aio.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]  # type: ignore[assignment]
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+    Probe: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]  # type: ignore[assignment]
+    """Which features fire on an image that is in no set: where a search by image begins."""
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -124,5 +128,13 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.StatusResponse, _abc.Awaitable[_jobs_pb2.StatusResponse]]:
         """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+
+    @_abc_1.abstractmethod
+    def Probe(
+        self,
+        request: _jobs_pb2.ProbeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.ProbeResponse, _abc.Awaitable[_jobs_pb2.ProbeResponse]]:
+        """Which features fire on an image that is in no set: where a search by image begins."""
 
 def add_JobsServicer_to_server(servicer: JobsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
