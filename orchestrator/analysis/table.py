@@ -27,6 +27,7 @@ def score_table(frame: pd.DataFrame, references: References, seed: int = 0) -> p
 
 
 def _variant_row(part: pd.DataFrame, references: References, seed: int) -> dict[str, float]:
+    part = part.sort_values("feature")  # resamples draw positions: the intervals must not hang on the order of rows
     row: dict[str, float] = {"features": float(part["feature"].nunique())}
     for score in MEAN_SCORES:
         row |= _mean_with_interval(score, part[score], seed)

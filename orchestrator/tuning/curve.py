@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from orchestrator.tuning.criteria import Criterion
 from orchestrator.tuning.grid import Strength
 from orchestrator.tuning.material import Material
-from orchestrator.tuning.measures import Measure, interval, value
+from orchestrator.analysis.statistics.measures import Measure, interval, value
 
 
 @dataclass(frozen=True)

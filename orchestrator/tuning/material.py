@@ -15,7 +15,7 @@ from orchestrator.analysis.judge import Judge, tally
 from orchestrator.analysis.table import AUROC_OF, References
 from orchestrator.tuning.criteria import Criterion
 from orchestrator.tuning.grid import Strength, variant_at
-from orchestrator.tuning.measures import Measure, Pooled, Ratio
+from orchestrator.analysis.statistics.measures import Measure, Pooled, Ratio
 from protos.v1.results_pb2 import FeatureResult
 
 Row = Mapping[str, Any]
