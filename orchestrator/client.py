@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 
 from orchestrator.access import Access, BearerToken
 from protos.v1 import jobs_pb2 as pb
@@ -24,8 +26,9 @@ Code = grpc.StatusCode
 _MAX_MESSAGE_BYTES = 64 << 20
 _TIMEOUT = 60.0
 _SUBMIT_TIMEOUT = 300.0  # the first plan asks the services for everything about their models
+_EMBED_TIMEOUT = 300.0  # a thousand long texts on a CPU, behind others
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_RETRIED = ("Submit", "Get", "List", "Cancel", "Status")
+_RETRIED = ("Submit", "Get", "List", "Cancel", "Status", "Embed")
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -197,6 +200,12 @@ class JobsClient:
         """The features that fire most on an encoded image, at most `limit` (0: 32), with their maps."""
         request = pb.ProbeRequest(image=image, limit=limit)
         return self._call(lambda: self._stub.Probe(request, timeout=_TIMEOUT))
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Sentence embeddings of at most 1024 texts, none of them blank: unit vectors float32 [n, e], in that order."""
+        request = pb.EmbedRequest(texts=texts)
+        answer = self._call(lambda: self._stub.Embed(request, timeout=_EMBED_TIMEOUT))
+        return np.frombuffer(answer.vectors, "<f4").astype(np.float32).reshape(len(texts), answer.width)
 
     def close(self) -> None:
         """Close the connection; streams end."""

@@ -17,10 +17,12 @@ from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
 from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import ModelFacts, collect
+from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import Direction, ExplainRequest, JobSpec, ProbeRequest, ProbeResponse, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.clip.spec import SENTENCE
 from services.serving.parameters import Priority
 from services.serving.profile import Profile, load_profile
 
@@ -55,6 +57,10 @@ class Backend(Protocol):
 
     def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
         """Which features fire on an image."""
+        ...
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        """The sentence model as it is served now. Raises ServingError."""
         ...
 
 
@@ -98,6 +104,11 @@ class PipelineBackend:
     def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
         facts = self._facts()
         return probe(request, facts, self._deps.calls(cancelled, facts.versions, Priority.INTERACTIVE))
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        version = self._deps.clients.clip.version(SENTENCE)
+        calls = self._deps.calls(cancelled, {"clip.sentence": version}, Priority.INTERACTIVE)
+        return StoredEmbedder(calls, self.store, version)
 
     def _direction(self, given: Direction, plan: ExplainPlan, cancelled: Callable[[], bool]) -> RawDirection:
         if not given.HasField("contrast"):

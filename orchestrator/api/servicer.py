@@ -12,12 +12,14 @@ import grpc
 
 from orchestrator.api.backend import Backend, Planned
 from orchestrator.api.convert import job_message, stored_request
+from orchestrator.api.embed import embed
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.results import results
 from orchestrator.api.status import status
 from orchestrator.api.validation import (
+    check_embed,
     check_explain,
     check_job_id,
     check_limit,
@@ -126,6 +128,11 @@ class Servicer(JobsServicer):
         check_probe(request)
         with _place(self._explains, "Explains run", "API_EXPLAINS"):
             return self._backend.probe(request, lambda: not context.is_active())
+
+    def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:
+        check_embed(request)
+        with self._stream(context) as check:  # it holds its thread as long as the model takes
+            return embed(request, self._backend.sentences(lambda: check() is not None))
 
     def close(self) -> None:
         """Close the connections."""

@@ -19,13 +19,21 @@ LONGEST_NAME = 200  # characters of whatever is not listed here
 LONGEST_PLACE = 4096  # PATH_MAX
 LONGEST_PREFIX = 1000
 LONGEST_TEXT = 16 << 10  # bytes of a given text; the judges take twice that (services.serving.spec.SHORT_TEXT_BYTES)
+MOST_EMBEDDED = 1024
+MOST_QUESTIONS = 1 << 17  # every distinct text of 20,000 features in five ways, and room
+MOST_MEMBERS = 64  # texts of one question: a name is given to 20
+MOST_SEARCHED = 16  # jobs; each is held in memory
 
 _CHARACTERS = {
     "images": LONGEST_PLACE,
     "positive": LONGEST_PLACE,
     "negative": LONGEST_PLACE,
     "prompt_prefix": LONGEST_PREFIX,
+    "text": LONGEST_PREFIX,
 }
+# Texts of people and models: they may hold line breaks and whatever else, and count by their bytes.
+_PROSE = ("EmbedRequest.texts", "Question.texts", "Question.key")
+# By field, or by message and field where two lists of one name differ.
 _ITEMS = {
     "values": MOST_VALUES,
     "feature_ids": MOST_FEATURES,
@@ -33,6 +41,12 @@ _ITEMS = {
     "variants": MOST_VARIANTS,
     "texts": MOST_VARIANTS,
     "scores": MOST_SCORES,
+    "min_scores": MOST_SCORES,
+    "outcomes": MOST_SCORES,
+    "job_ids": MOST_SEARCHED,
+    "questions": MOST_QUESTIONS,
+    "Question.texts": MOST_MEMBERS,
+    "EmbedRequest.texts": MOST_EMBEDDED,
 }
 
 
@@ -40,16 +54,25 @@ def check_sizes(message: Message) -> None:
     """Raise InvalidRequestError for the first field that is too long, or a name with control characters in it."""
     for path, field, value in _fields(message, ""):
         if _many(field):
-            _check_length(path, len(value), _ITEMS[field.name], "elements")
+            _check_length(path, len(value), most_of(field), "elements")
         if field.name == "by_feature":
             for feature, text in value.items():
                 _check_length(f"{path}[{feature}]", len(text.encode()), LONGEST_TEXT, "bytes")
+        elif _long_name(field) in _PROSE:
+            for number, one in enumerate(value) if _many(field) else ((None, value),):
+                place = path if number is None else f"{path}[{number}]"
+                _check_length(place, len(one.encode()), LONGEST_TEXT, "bytes")
         elif field.type == FieldDescriptor.TYPE_STRING:
             for one in value if _many(field) else (value,):
                 _check_text(path, one, _CHARACTERS.get(field.name, LONGEST_NAME))
-        elif field.name == "texts":
+        elif field.name in ("texts", "min_scores"):
             for name in value:
                 _check_text(path, name, LONGEST_NAME)
+
+
+def most_of(field: FieldDescriptor) -> int:
+    """How many elements a list may have. Raises KeyError for one that nobody thought of."""
+    return _ITEMS[field.name] if _long_name(field) not in _ITEMS else _ITEMS[_long_name(field)]
 
 
 def _fields(message: Message, prefix: str) -> Iterator[tuple[str, FieldDescriptor, Any]]:
@@ -57,11 +80,18 @@ def _fields(message: Message, prefix: str) -> Iterator[tuple[str, FieldDescripto
     for field, value in message.ListFields():
         path = f"{prefix}{field.name}"
         yield path, field, value
-        if field.name == "texts":
+        if _long_name(field) == "JobSpec.texts":
             for name, inner in value.items():
                 yield from _fields(inner, f"{path}[{name[:40]}].")
+        elif field.name == "questions":
+            for number, inner in enumerate(value):
+                yield from _fields(inner, f"{path}[{number}].")
         elif field.type == FieldDescriptor.TYPE_MESSAGE and not _many(field):
             yield from _fields(value, f"{path}.")
+
+
+def _long_name(field: FieldDescriptor) -> str:
+    return f"{field.containing_type.name}.{field.name}"
 
 
 def _many(field: FieldDescriptor) -> bool:

@@ -10,6 +10,7 @@ from orchestrator.api.sizes import check_sizes
 from orchestrator.jobs.events import is_token
 from protos.v1.jobs_pb2 import (
     Direction,
+    EmbedRequest,
     ExplainRequest,
     ListRequest,
     ProbeRequest,
@@ -87,6 +88,16 @@ def check_explain(request: ExplainRequest) -> None:
         raise InvalidRequestError("feature", f"{request.feature} is negative", "give the id of a feature")
     if target == "direction":
         _check_direction(request.direction)
+
+
+def check_embed(request: EmbedRequest) -> None:
+    """Raise unless there are texts, and something in each."""
+    check_sizes(request)
+    if not request.texts:
+        raise InvalidRequestError("texts", "none given", "give at least one")
+    for number, text in enumerate(request.texts):
+        if not text.strip():
+            raise InvalidRequestError(f"texts[{number}]", "is blank: it has no meaning to compare", "leave it out")
 
 
 def _check_direction(direction: Direction) -> None:

@@ -97,4 +97,3 @@ def _from_arrays(arrays: Any) -> Atlas:
         direction_features=arrays["direction_features"],
         directions=Near(arrays["direction_place"], arrays["direction_cosine"]),
     )
-

@@ -113,7 +113,10 @@ def _pictures(view: JobView, store: ArtifactStore) -> Iterator[tuple[str, Callab
     for result in view.features:
         for index, tops in zip(indexes, (result.explain_images, result.test_images), strict=True):
             for top in tops if index is not None else ():
-                yield f"images/{index.id}/{top.image}.webp", lambda index=index, image=top.image: top_image(index, image)
+                yield (
+                    f"images/{index.id}/{top.image}.webp",
+                    lambda index=index, image=top.image: top_image(index, image),
+                )
         for variant in result.variants:
             for drawn in variant.generated.values():
                 for address in drawn.artifacts:

@@ -80,6 +80,21 @@ class JobsStub:
                 request_serializer=protos_dot_v1_dot_jobs__pb2.ProbeRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_jobs__pb2.ProbeResponse.FromString,
                 _registered_method=True)
+        self.Embed = channel.unary_unary(
+                '/steerscope.v1.Jobs/Embed',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.EmbedRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.EmbedResponse.FromString,
+                _registered_method=True)
+        self.Labels = channel.unary_stream(
+                '/steerscope.v1.Jobs/Labels',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.LabelsRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.Label.FromString,
+                _registered_method=True)
+        self.Search = channel.unary_stream(
+                '/steerscope.v1.Jobs/Search',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.SearchRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.SearchEvent.FromString,
+                _registered_method=True)
 
 
 class JobsServicer:
@@ -145,6 +160,27 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Embed(self, request, context):
+        """Sentence embeddings of texts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Labels(self, request, context):
+        """The answers of a label job so far, in the order of its questions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Search(self, request, context):
+        """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -192,6 +228,21 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.Probe,
                     request_deserializer=protos_dot_v1_dot_jobs__pb2.ProbeRequest.FromString,
                     response_serializer=protos_dot_v1_dot_jobs__pb2.ProbeResponse.SerializeToString,
+            ),
+            'Embed': grpc.unary_unary_rpc_method_handler(
+                    servicer.Embed,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.EmbedRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Labels': grpc.unary_stream_rpc_method_handler(
+                    servicer.Labels,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.LabelsRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.Label.SerializeToString,
+            ),
+            'Search': grpc.unary_stream_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.SearchRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.SearchEvent.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -437,6 +488,87 @@ class Jobs:
             '/steerscope.v1.Jobs/Probe',
             protos_dot_v1_dot_jobs__pb2.ProbeRequest.SerializeToString,
             protos_dot_v1_dot_jobs__pb2.ProbeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Embed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Embed',
+            protos_dot_v1_dot_jobs__pb2.EmbedRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Labels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Labels',
+            protos_dot_v1_dot_jobs__pb2.LabelsRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.Label.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Search',
+            protos_dot_v1_dot_jobs__pb2.SearchRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.SearchEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,12 @@ class JobsStub:
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
     Probe: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]
     """Which features fire on an image that is in no set: where a search by image begins."""
+    Embed: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.EmbedRequest, _jobs_pb2.EmbedResponse]
+    """Sentence embeddings of texts."""
+    Labels: _grpc.UnaryStreamMultiCallable[_jobs_pb2.LabelsRequest, _jobs_pb2.Label]
+    """The answers of a label job so far, in the order of its questions."""
+    Search: _grpc.UnaryStreamMultiCallable[_jobs_pb2.SearchRequest, _jobs_pb2.SearchEvent]
+    """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
 
 @_typing.type_check_only
 class JobsAsyncStub(JobsStub):
@@ -66,6 +72,12 @@ class JobsAsyncStub(JobsStub):
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
     Probe: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]  # type: ignore[assignment]
     """Which features fire on an image that is in no set: where a search by image begins."""
+    Embed: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EmbedRequest, _jobs_pb2.EmbedResponse]  # type: ignore[assignment]
+    """Sentence embeddings of texts."""
+    Labels: _aio.UnaryStreamMultiCallable[_jobs_pb2.LabelsRequest, _jobs_pb2.Label]  # type: ignore[assignment]
+    """The answers of a label job so far, in the order of its questions."""
+    Search: _aio.UnaryStreamMultiCallable[_jobs_pb2.SearchRequest, _jobs_pb2.SearchEvent]  # type: ignore[assignment]
+    """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
 
 class JobsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -136,5 +148,29 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ProbeResponse, _abc.Awaitable[_jobs_pb2.ProbeResponse]]:
         """Which features fire on an image that is in no set: where a search by image begins."""
+
+    @_abc_1.abstractmethod
+    def Embed(
+        self,
+        request: _jobs_pb2.EmbedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.EmbedResponse, _abc.Awaitable[_jobs_pb2.EmbedResponse]]:
+        """Sentence embeddings of texts."""
+
+    @_abc_1.abstractmethod
+    def Labels(
+        self,
+        request: _jobs_pb2.LabelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_jobs_pb2.Label], _abc.AsyncIterator[_jobs_pb2.Label]]:
+        """The answers of a label job so far, in the order of its questions."""
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _jobs_pb2.SearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_jobs_pb2.SearchEvent], _abc.AsyncIterator[_jobs_pb2.SearchEvent]]:
+        """The explanations nearest to a text. The first search of a job embeds its texts, and tells how far it is."""
 
 def add_JobsServicer_to_server(servicer: JobsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

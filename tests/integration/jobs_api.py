@@ -18,11 +18,14 @@ from orchestrator.jobs.model import ItemResult, PermanentError
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
 from orchestrator.pipeline.plan import PlanError
+from orchestrator.remote import Calls
+from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from tests.redis import RedisServer
+from tests.unit.pipeline import fakes
 
 VARIANTS = ("steering", "topk_masks")
 
@@ -32,6 +35,7 @@ class FakeBackend:
 
     def __init__(self, folder: Path) -> None:
         self.store = ArtifactStore(str(folder))
+        self.services = fakes.clients()
         self.plans = 0
         self.stopped = threading.Event()
 
@@ -56,6 +60,9 @@ class FakeBackend:
                 time.sleep(0.01)
             self.stopped.set()
         return result
+
+    def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
+        return StoredEmbedder(Calls(self.services, 5, 0.1, cancelled), self.store, "fake")
 
 
 def result_of(feature: int) -> FeatureResult:

@@ -5,6 +5,7 @@ import urllib.request
 import uuid
 
 import grpc
+import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -21,9 +22,11 @@ from orchestrator.client import (
 )
 from orchestrator.jobs.overview import WorkerSign, beat
 from orchestrator.local.ports import free_ports
+from orchestrator.search.embeddings import ApiEmbedder
 from protos.v1 import jobs_pb2 as pb
 from tests.integration.jobs_api import Api, api, result_of
 from tests.redis import redis_server
+from tests.unit.pipeline import fakes
 
 __all__ = ["api", "redis_server"]
 
@@ -193,3 +196,17 @@ def test_bytes_that_are_no_message_are_refused_in_words_and_counted(api, method)
     assert call.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "the 2 bytes of the request are no steerscope.v1." in call.details()
     assert REGISTRY.get_sample_value("steerscope_api_call_seconds_count", labels) == before + 1
+
+
+def test_embedding(api: Api):
+    texts = ["a dog", "eine\nKatze", "a dog"]
+    vectors = api.client.embed(texts)
+    expected = [fakes.embedding("sentence", text).embedding for text in texts]
+    np.testing.assert_array_equal(vectors, expected)
+    assert vectors.dtype == np.float32
+    asked = len(api.backend.services.clip.rows("sentence"))
+    np.testing.assert_array_equal(ApiEmbedder(api.client).embed(texts[::-1]), expected[::-1])
+    assert len(api.backend.services.clip.rows("sentence")) == asked
+    for bad, told in (([], "texts: none given"), (["a", " "], r"texts\[1\]: is blank"), (["t"] * 1025, "at most 1024")):
+        with pytest.raises(InvalidRequestError, match=told):
+            api.client.embed(bad)

@@ -108,7 +108,9 @@ class Live:
             raise BadRequestError("this Jobs API does not search by meaning")
         if not 0 < len(query) <= _LONGEST_QUERY:
             raise BadRequestError(f"q: must have 1 to {_LONGEST_QUERY} characters")
-        return Response(to_json(await run_in_threadpool(search, self._client, job, query)), 200, None, "application/json")
+        return Response(
+            to_json(await run_in_threadpool(search, self._client, job, query)), 200, None, "application/json"
+        )
 
 
 def search(client: Any, job: str, query: str) -> list[dict[str, Any]]:

@@ -81,3 +81,12 @@ def test_bad_targets_are_refused(backend: PipelineBackend, request_: ExplainRequ
 def test_work_for_a_caller_that_is_gone_stops(backend: PipelineBackend):
     with pytest.raises(CancelledItem):
         backend.explain(ExplainRequest(feature=2, spec=SPEC), lambda: True, lambda variant: None)
+
+
+def test_texts_are_embedded_by_the_sentence_model_that_is_served(backend: PipelineBackend, world: World):
+    embedder = backend.sentences(lambda: False)
+    assert embedder.version == "sentence-v1"
+    expected = fakes.embedding("sentence", "a dog").embedding
+    np.testing.assert_array_equal(embedder.embed(["a dog"]), [expected])
+    assert len(backend.sentences(lambda: False).embed(["a dog", "a dog"])) == 2
+    assert len(world.services.clip.rows("sentence")) == 1

@@ -11,6 +11,10 @@ from protos.v1 import jobs_pb2 as pb
 TEXTS = pb.JobSpec(texts={"mine": pb.GivenTexts(by_feature={7: "ä" * 8193})})
 
 
+def QUESTION(**fields):  # noqa: N802 -- a constant with a hole
+    return pb.SubmitRequest(label=pb.LabelSpec(questions=[pb.Question(), pb.Question(**fields)]))
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [
@@ -38,6 +42,17 @@ TEXTS = pb.JobSpec(texts={"mine": pb.GivenTexts(by_feature={7: "ä" * 8193})})
             "direction.contrast.positive: has 4097 characters",
         ),
         (pb.ResultsRequest(job_id="j", variants=["v"] * 65), "variants: has 65 elements, at most 64"),
+        (pb.EmbedRequest(texts=["t"] * 1025), "texts: has 1025 elements, at most 1024"),
+        (pb.EmbedRequest(texts=["t", "ä" * 8193]), "texts[1]: has 16386 bytes, at most 16384"),
+        (pb.SubmitRequest(label=pb.LabelSpec(name="a\x07")), "label.name: holds control characters"),
+        (QUESTION(texts=["t"] * 65), "label.questions[1].texts: has 65 elements, at most 64"),
+        (QUESTION(texts=["t" * 16385]), "label.questions[1].texts[0]: has 16385 bytes, at most 16384"),
+        (QUESTION(key="k" * 16385), "label.questions[1].key: has 16385 bytes, at most 16384"),
+        (QUESTION(kind="k" * 201), "label.questions[1].kind: has 201 characters, at most 200"),
+        (pb.SearchRequest(text="t" * 1001), "text: has 1001 characters, at most 1000"),
+        (pb.SearchRequest(job_ids=["j"] * 17), "job_ids: has 17 elements, at most 16"),
+        (pb.SearchRequest(min_scores={str(i): 0.5 for i in range(33)}), "min_scores: has 33 elements, at most 32"),
+        (pb.SearchRequest(min_scores={"s" * 201: 0.5}), "min_scores: has 201 characters, at most 200"),
     ],
 )
 def test_too_large(message, told):
@@ -50,6 +65,8 @@ def test_the_largest_that_passes():
     spec = pb.JobSpec(name="n" * 200, variants=["v"] * 64, texts=texts, feature_ids=range(1 << 20))
     sizes.check_sizes(pb.SubmitRequest(request_id="r", spec=spec))
     sizes.check_sizes(pb.SubmitRequest(index=pb.IndexSpec(images="/" * 4096)))
+    sizes.check_sizes(pb.EmbedRequest(texts=["a\n" * 8192] * 1024))
+    sizes.check_sizes(QUESTION(key="two\nlines", texts=["a\n" * 8192] * 64))
 
 
 def test_every_list_of_the_api_has_a_limit():
@@ -58,14 +75,12 @@ def test_every_list_of_the_api_has_a_limit():
 
     def look(descriptor):
         for field in descriptor.fields:
-            if field.is_repeated and not (field.message_type and field.message_type.GetOptions().map_entry):
+            if field.is_repeated:
+                assert sizes.most_of(field) > 0
                 seen.add(field.name)
-            elif field.is_repeated:
-                seen.add(field.name)
-                look(field.message_type)
-            elif field.message_type:
+            if field.message_type:
                 look(field.message_type)
 
-    for request in (pb.SubmitRequest, pb.ExplainRequest, pb.ResultsRequest, pb.ListRequest, pb.WatchRequest):
-        look(request.DESCRIPTOR)
-    assert seen == set(sizes._ITEMS)
+    for method in pb.DESCRIPTOR.services_by_name["Jobs"].methods:
+        look(method.input_type)
+    assert seen == {name.rpartition(".")[2] for name in sizes._ITEMS}

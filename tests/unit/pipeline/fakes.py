@@ -231,6 +231,7 @@ def clients(oracles: bool = True) -> Fakes:
     clip: dict[str, Callable[..., Sequence[Any]]] = {
         "text": lambda rows: [embedding(row.text) for row in rows],
         "image": lambda rows: [embedding(pixels_of(row.image).tobytes()) for row in rows],
+        "sentence": lambda rows: [embedding("sentence", row.text) for row in rows],
     }
     return Fakes(
         vlm=FakeService({"explain": explain}, SAE_FACTS),

@@ -1,0 +1,1 @@
+"""Finding explanations by what they mean: sentence embeddings, kept by text, and the nearest ones to a question."""
