@@ -51,7 +51,7 @@ def view(
     with connect() as client, listening:
         for job in jobs or ():
             client.get(job)
-        library = Library(client, store, jobs or (), cartographer(client), chooser())
+        library = Library(client, store, jobs or (), cartographer(client), chooser)
         hosts = {*LOOPBACK_NAMES, *(allow_host or ())}
         place = f"http://{LOOPBACK if is_loopback(host) else host}:{listening.getsockname()[1]}/"
         if not is_loopback(host):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.analysis.statistics.measures import Measure, interval, value
 from orchestrator.tuning.criteria import Criterion
 from orchestrator.tuning.grid import Strength
 from orchestrator.tuning.material import Material
-from orchestrator.analysis.statistics.measures import Measure, interval, value
 
 
 @dataclass(frozen=True)

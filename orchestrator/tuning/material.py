@@ -12,10 +12,10 @@ import pandas as pd
 
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.judge import Judge, tally
+from orchestrator.analysis.statistics.measures import Measure, Pooled, Ratio
 from orchestrator.analysis.table import AUROC_OF, References
 from orchestrator.tuning.criteria import Criterion
 from orchestrator.tuning.grid import Strength, variant_at
-from orchestrator.analysis.statistics.measures import Measure, Pooled, Ratio
 from protos.v1.results_pb2 import FeatureResult
 
 Row = Mapping[str, Any]

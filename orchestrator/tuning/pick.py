@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from orchestrator.analysis.statistics.measures import difference
 from orchestrator.tuning.curve import Curve, Point
 from orchestrator.tuning.errors import TuningError
-from orchestrator.analysis.statistics.measures import difference
 
 _FEW = 30  # features, below which an interval says little
 _DIGITS = 12  # means closer than this are equal: sums differ in their last bits

@@ -19,8 +19,11 @@ NEIGHBOURS = 8
 _ROWS = 1024  # of similarities at a time: 40 MB for 10,000 features
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DULL = frozenset(
-    "the and with that this are has have for from its into over under image images element highlighted picture photo "
-    "showing shows which other some very like".split()
+    re.findall(
+        r"\w+",
+        "the and with that this are has have for from its into over under image images element highlighted picture "
+        "photo showing shows which other some very like",
+    )
 )
 
 

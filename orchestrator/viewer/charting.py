@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.client import JobsError
 from orchestrator.store import ARRAYS, ArtifactStore, StageCache
 from orchestrator.viewer.atlas import Atlas, Clusters, Layout, Near, chart
 from orchestrator.viewer.job_view import JobView
 
+log = logging.getLogger(__name__)
 FloatArray = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], FloatArray]  # n texts → [n, e]
 FORMAT = 1  # raise it when the atlas of the same texts becomes another one
@@ -21,7 +24,7 @@ _WIDTH = 64  # of vectors made of words
 
 @dataclass(frozen=True)
 class Cartographer:
-    """What an atlas is made with. Without `embed` (no sentence model in reach) texts are compared by their words."""
+    """What an atlas is made with. Without `embed`, or where it fails, texts are compared by the words they share."""
 
     layout: Layout
     clusters: Clusters
@@ -29,14 +32,21 @@ class Cartographer:
 
     def atlas(self, view: JobView, store: ArtifactStore) -> Atlas:
         """The atlas of a job's results so far: from the store, or worked out now (minutes for 10,000 features)."""
-        texts = {result.feature: text for result in view.features if (text := view.shown_text(result))}
-        source = "words" if self.embed is None else "sentences"
+        if self.embed is not None:
+            try:
+                return self._atlas(view, store, "sentences", self.embed)
+            except JobsError as error:  # an older API, or a deployment without a sentence model
+                log.warning("texts are compared by their words: %s", error)
+        return self._atlas(view, store, "words", vectors_by_words)
+
+    def _atlas(self, view: JobView, store: ArtifactStore, source: str, embed: Embed) -> Atlas:
+        shown = {result.feature: view.shown_text(result) for result in view.features}
+        texts = {feature: text for feature, text in shown.items() if text.strip()}
         version = view.provenance.models.get("sae.features", "") if view.provenance else ""
         inputs = {"format": FORMAT, "texts": [[*pair] for pair in texts.items()], "source": source, "sae": version}
 
         def compute() -> dict[str, npt.NDArray[Any]]:
-            written = list(texts.values())
-            vectors = vectors_by_words(written) if self.embed is None else self.embed(written)
+            vectors = embed(list(texts.values()))
             rows = directions([result.feature for result in view.features], version, StageCache(store))
             return _to_arrays(chart(texts, vectors, source, self.layout, self.clusters, rows))
 

@@ -9,9 +9,8 @@ from functools import cached_property
 import pandas as pd
 
 from orchestrator.analysis.frame import to_frame
-from orchestrator.analysis.report.columns import ANCHORS
+from orchestrator.analysis.methods import Role, method_of
 from orchestrator.analysis.sources import Sources
-from orchestrator.pipeline.variants import AT, CONTROLS
 from orchestrator.viewer.atlas import Atlas
 from protos.v1.jobs_pb2 import Job, JobState
 from protos.v1.results_pb2 import FeatureResult, Provenance, VariantResult
@@ -86,12 +85,9 @@ class JobView:
 
     @cached_property
     def best(self) -> Mapping[int, str]:
-        """The chosen explanation of each feature, of the methods alone: neither controls nor anchors are candidates."""
-        if self.choose is None or not self.features:
-            return {}
+        """The chosen explanation of each feature; none for a feature without a text."""
         frame = to_frame(self.features, self.info.id)
-        frame = frame[[_is_candidate(name) for name in frame["variant"]]]
-        if frame.empty:
+        if self.choose is None or frame.empty:
             return {}
         seed = self.provenance.seed if self.provenance else 0
         chosen = self.choose(frame, seed)
@@ -103,9 +99,6 @@ class JobView:
         chosen = by_name.get(self.best.get(result.feature, ""))
         if chosen is not None and chosen.text:
             return chosen.text
-        return next((one.text for one in result.variants if one.text and _is_candidate(one.variant)), "")
-
-
-def _is_candidate(variant: str) -> bool:
-    base = variant.partition(AT)[0]
-    return base not in ANCHORS and base not in CONTROLS
+        return next(
+            (one.text for one in result.variants if one.text and method_of(one.variant).role is Role.METHOD), ""
+        )

@@ -10,17 +10,19 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from orchestrator.store import ArtifactStore
 from orchestrator.viewer.documents.catalog import Abilities, catalog
+from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.feature import feature
 from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
 from orchestrator.viewer.documents.map import map_document
 from orchestrator.viewer.documents.table import table
 from orchestrator.viewer.job_view import JobView
-from orchestrator.viewer.documents.encoding import to_json
 
 STATIC = Path(__file__).parent / "static"
 _FILES = ("app.js", "app.css", "icon.svg")
@@ -112,13 +114,11 @@ def _pictures(view: JobView, store: ArtifactStore) -> Iterator[tuple[str, Callab
     indexes = (view.sources.explain, view.sources.test) if view.sources else (None, None)
     for result in view.features:
         for index, tops in zip(indexes, (result.explain_images, result.test_images), strict=True):
-            for top in tops if index is not None else ():
-                yield (
-                    f"images/{index.id}/{top.image}.webp",
-                    lambda index=index, image=top.image: top_image(index, image),
+            if index is not None:
+                yield from (
+                    (f"images/{index.id}/{top.image}.webp", partial(top_image, index, top.image)) for top in tops
                 )
         for variant in result.variants:
-            for drawn in variant.generated.values():
-                for address in drawn.artifacts:
-                    name = address.rpartition("/")[2]
-                    yield f"images/generated/{name}.webp", lambda name=name: generated_image(store, name)
+            for address in chain.from_iterable(drawn.artifacts for drawn in variant.generated.values()):
+                name = address.rpartition("/")[2]
+                yield f"images/generated/{name}.webp", partial(generated_image, store, name)

@@ -67,10 +67,11 @@ def _score(score: Score) -> dict[str, Any]:
 
 
 def _generated(images: GeneratedImages) -> list[dict[str, Any]]:
-    seeds = list(images.seeds) or [None] * len(images.artifacts)
+    """Seeds as text: they have 64 bits, and JavaScript's numbers 53."""
+    seeds = [str(seed) for seed in images.seeds] or [""] * len(images.artifacts)
     drawn = zip(images.artifacts, images.activations, seeds, strict=True)
     return [
-        {"src": generated_path(address), "activation": short(activation), "seed": None if seed is None else str(seed)}
+        {"src": generated_path(address), "activation": short(activation), "seed": seed}
         for address, activation, seed in drawn
     ]
 

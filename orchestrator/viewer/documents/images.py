@@ -1,4 +1,4 @@
-"""Where the pages find pictures: names that a server answers and a folder holds alike, and the small files themselves."""
+"""Where the pages find pictures: names that a server answers and a folder holds alike, and the small files."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from starlette.staticfiles import StaticFiles
 from orchestrator.client import JobsClient, JobsError, NotFoundError, UnavailableError
 from orchestrator.index.reader import IndexCache
 from orchestrator.viewer.documents.catalog import Abilities, catalog
-from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
 from orchestrator.viewer.documents.encoding import to_json
+from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
 from orchestrator.viewer.server.library import Library
 from orchestrator.viewer.server.live import Live
 from orchestrator.viewer.server.requests import BadRequestError
@@ -57,7 +57,7 @@ def make_app(
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, hosts=hosts)],
-        exception_handlers={kind: _answer for kind in (JobsError, LookupError, BadRequestError, TooManyStreamsError)},
+        exception_handlers=dict.fromkeys((JobsError, LookupError, BadRequestError, TooManyStreamsError), _answer),
     )
 
 

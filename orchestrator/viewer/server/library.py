@@ -1,4 +1,4 @@
-"""`Library`: the jobs that the server shows, their results read through the Jobs API and kept while they stay the same."""
+"""`Library`: the jobs that the server shows, read through the Jobs API and kept while they stay the same."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from orchestrator.client import JobsClient, NotFoundError
 from orchestrator.store import ArtifactStore
 from orchestrator.viewer.atlas import Atlas
 from orchestrator.viewer.charting import Cartographer
+from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.feature import feature
 from orchestrator.viewer.documents.map import map_document
 from orchestrator.viewer.documents.table import table
 from orchestrator.viewer.job_view import Chooser, JobInfo, JobView
-from orchestrator.viewer.documents.encoding import to_json
 
 log = logging.getLogger(__name__)
 _LISTED = 100

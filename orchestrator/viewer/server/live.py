@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from orchestrator.client import JobsClient, JobsError
 from orchestrator.viewer.documents.catalog import job_document
-from orchestrator.viewer.job_view import JobInfo
 from orchestrator.viewer.documents.encoding import to_json
+from orchestrator.viewer.job_view import JobInfo
 from orchestrator.viewer.server.requests import MOST_IMAGE_BYTES, MOST_JSON_BYTES, BadRequestError, body, playground
 from orchestrator.viewer.server.streams import Places, stream
 from protos.v1.jobs_pb2 import ExplainEvent, JobSpec, WatchEvent
@@ -22,6 +22,7 @@ from protos.v1.results_pb2 import VariantResult
 
 _WATCHERS, _EXPLAINS = 24, 4
 _LONGEST_QUERY = 400
+_HITS = 200
 _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -113,11 +114,16 @@ class Live:
         )
 
 
-def search(client: Any, job: str, query: str) -> list[dict[str, Any]]:
+def search(client: JobsClient, job: str, query: str) -> list[dict[str, Any]]:
     """The nearest explanations of a job."""
     return [
-        {"feature": int(hit.feature), "variant": hit.variant, "text": hit.text, "cosine": float(hit.cosine)}
-        for hit in client.search(query, job=job)
+        {
+            "feature": hit.feature,
+            "text": hit.text,
+            "cosine": hit.cosine,
+            "variants": [one.variant for one in hit.variants],
+        }
+        for hit in client.search(query, [job], limit=_HITS).hits
     ]
 
 

@@ -1,5 +1,5 @@
 // The documents, as orchestrator/viewer/documents builds them.
-export interface Method { id: string; label: string; family: string; slot: string; steered: boolean; informed: boolean }
+export interface Method { id: string; label: string; role: string; slot: string; steered: boolean; informed: boolean }
 export interface ScoreKind { id: string; label: string; help: string }
 export interface Abilities { live: boolean; explain: boolean; probe: boolean; search: boolean }
 
@@ -25,7 +25,7 @@ export interface MapDocument {
 }
 
 export interface Score { value: number | null; outcome: string; reason: string; parts: number[] }
-export interface Drawn { src: string; activation: number; seed: string | null }
+export interface Drawn { src: string; activation: number; seed: string }
 export interface Explanation {
   method: Method; best: boolean; outcome: string; reason: string; text: string; raw: string; tokens: number;
   logprob: number | null; truncated: boolean; scores: Record<string, Score>; generated: Record<string, Drawn[]>;
@@ -41,5 +41,5 @@ export interface FeatureDocument {
 
 export interface Fired { feature: number; score: number; positions: number[]; values: number[] }
 export interface Probe { grid: [number, number]; fired: number; features: Fired[] }
-export interface Hit { feature: number; variant: string; text: string; cosine: number }
+export interface Hit { feature: number; variants: string[]; text: string; cosine: number }
 export interface Told { variant: string; outcome: string; reason: string; text: string; logprob: number | null }

@@ -92,8 +92,8 @@ function CopyLink() {
 }
 
 function Explanations({ doc, kinds }: { doc: FeatureDocument; kinds: ScoreKind[] }) {
-  const methods = doc.explanations.filter((one) => !["anchor", "control"].includes(one.method.family));
-  const rest = doc.explanations.filter((one) => ["anchor", "control"].includes(one.method.family));
+  const methods = doc.explanations.filter((one) => !["anchor", "control"].includes(one.method.role));
+  const rest = doc.explanations.filter((one) => ["anchor", "control"].includes(one.method.role));
   const extremes = (of: Explanation[]) => Object.fromEntries(kinds.map(({ id }) => [id, Math.max(...of.map((one) => one.scores[id]?.value ?? -Infinity))]));
   const [most, top] = [extremes(doc.explanations), extremes(methods)];
   if (!doc.explanations.length) return <Empty title="No explanations"><p><Missing outcome={doc.outcome} reason={doc.reason} /></p></Empty>;
@@ -121,15 +121,17 @@ function Card({ explanation, kinds, most, top }: { explanation: Explanation; kin
       </header>
       <p class="said">{text ? <Text text={text} /> : <Missing outcome={explanation.outcome} reason={explanation.reason} />}</p>
       {text && explanation.reason ? <p class="dim small"><bdi>{explanation.reason}</bdi></p> : null}
+      <div class="body">
       <ScoreList explanation={explanation} kinds={kinds} most={most} top={top} />
       {Object.entries(explanation.generated).map(([judge, drawn]) => drawn.length ? (
         <div class="drawn">
           <span class="dim small">{judge === "oracle" ? "drawn by the oracle" : "generated from it"}</span>
           {drawn.map((one, place) => (
-            <figure key={one.src} title={one.seed === null ? "" : `seed ${one.seed}`}><Thumb src={imageAt(one.src)} alt={`image ${place + 1} generated from this explanation`} /><figcaption>S {figure(one.activation)}</figcaption></figure>
+            <figure key={one.src} title={one.seed ? `seed ${one.seed}` : ""}><Thumb src={imageAt(one.src)} alt={`image ${place + 1} generated from this explanation`} /><figcaption>S {figure(one.activation)}</figcaption></figure>
           ))}
         </div>
       ) : null)}
+      </div>
       {longer ? <details class="fine"><summary>As generated</summary><p><bdi>{raw}</bdi></p></details> : null}
     </section>
   );

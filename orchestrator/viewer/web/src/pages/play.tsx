@@ -23,7 +23,7 @@ export function PlayPage({ catalog, job, params }: PageProps) {
 
 function Playground({ steered, table, params, job }: { steered: Method[]; table: Table; params: URLSearchParams; job: string }) {
   const feature = Number(params.get("f") ?? table.doc.features[0] ?? 0);
-  const methods = steered.filter((one) => one.family !== "control");
+  const methods = steered.filter((one) => one.role !== "control");
   const method = methods.find((one) => one.id === params.get("m")) ?? (methods[0] as Method);
   const settings = table.doc.about.settings ?? {};
   const usual = Number(settings[method.informed ? "informed.alpha" : "steering.alpha"]) || 4;

@@ -96,7 +96,7 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
         table={table} other={other} catalog={catalog} map={map} params={params} typed={typed} onType={setTyped}
         shown={rows.length} onCsv={save} trouble={hits?.error ?? ""} method={method}
       />
-      <div class="sheet" role="table" aria-label="Features" aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
+      <div class="sheet" style={{ "--least": narrow ? "0px" : `${series.length > 1 ? 240 + 250 * series.length : 480 + 86 * (table.doc.scores.length + 1)}px` }} role="table" aria-label="Features" aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
         <Head series={series} order={order} narrow={narrow} />
         {rows.length === 0 ? (
           <Empty title="No feature fits">

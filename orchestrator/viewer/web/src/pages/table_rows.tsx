@@ -51,7 +51,7 @@ export function seriesLabel(one: Series, first: Series): string {
 
 function columns(series: Series[]): Record<string, string> {
   const scores = Math.min(series[0]?.table.doc.scores.length ?? 0, MOST_SCORES);
-  const tracks = series.length > 1 ? `repeat(${series.length}, minmax(180px, 1fr))` : `minmax(220px, 1fr) repeat(${scores + 1}, 76px)`;
+  const tracks = series.length > 1 ? `repeat(${series.length}, minmax(0, 1fr))` : `minmax(0, 1fr) repeat(${scores + 1}, 76px)`;
   return { gridTemplateColumns: `132px 66px ${tracks}` };
 }
 
