@@ -1,4 +1,4 @@
-"""A headless Chromium, by Playwright, and what every test of a page wants to know: errors, and requests to elsewhere."""
+"""A headless Chromium, and what every test of a page wants to know: errors, and requests to elsewhere."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MISSING = "no Chromium on this machine: `apt-get install chromium` brings one"
-_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 
 
 @dataclass
@@ -20,7 +26,11 @@ class Heard:
 
     def elsewhere(self, host: str) -> list[str]:
         """Requests that left the machine; data and blob addresses do not."""
-        return [url for url in self.requests if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).netloc != host]
+        return [
+            url
+            for url in self.requests
+            if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).netloc != host
+        ]
 
 
 @contextmanager
