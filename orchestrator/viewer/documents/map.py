@@ -7,13 +7,15 @@ import numpy as np
 from orchestrator.viewer.atlas import Atlas
 from orchestrator.viewer.documents.table import short
 
+_GAP = 0.006  # of the map's side
+
 
 def map_document(job: str, atlas: Atlas) -> dict[str, Any]:
     """`{job, source, named_by, features, x, y, cluster, clusters}`; x and y fill 0…1 with one scale for both.
 
     Features without a text are not on the map. A cluster has a name, a size and the median of its places.
     """
-    place = _unit(atlas.place)
+    place = _apart(_unit(atlas.place))
     return {
         "job": job,
         "source": atlas.source,
@@ -30,6 +32,17 @@ def _cluster(atlas: Atlas, place: np.ndarray, number: int) -> dict[str, Any]:
     members = place[atlas.cluster == number]
     x, y = np.median(members, axis=0) if len(members) else (0.5, 0.5)
     return {"name": atlas.names[number], "size": len(members), "x": short(float(x)), "y": short(float(y))}
+
+
+def _apart(place: np.ndarray) -> np.ndarray:
+    """Features of one text lie on one point: set them side by side in a small spiral, so that each can be reached."""
+    _, group = np.unique(place, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    order = np.argsort(group, kind="stable")
+    rank = np.empty(len(place))
+    rank[order] = np.arange(len(place)) - np.searchsorted(group[order], group[order], "left")
+    turn = rank * np.pi * (3 - np.sqrt(5))
+    return np.asarray(place + _GAP * np.sqrt(rank)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1))
 
 
 def _unit(place: np.ndarray) -> np.ndarray:

@@ -83,3 +83,11 @@ def test_directions_come_from_the_stage_cache(view, made, cartographer):
     atlas = cartographer.atlas(fewer, made.store)
     assert [other for other, _ in atlas.near_direction(2)] == [5, 9]
     assert atlas.near_direction(3) == []
+
+
+def test_features_of_one_text_lie_side_by_side(view, made, cartographer):
+    flat = replace(cartographer, layout=lambda vectors: np.zeros((len(vectors), 2), np.float32))
+    document = map_document("job", flat.atlas(replace(view, results=view.results[:25]), made.store))
+    points = set(zip(document["x"], document["y"], strict=True))
+    assert len(points) == 25
+    assert max(abs(x - 0.5) + abs(y - 0.5) for x, y in points) < 0.06

@@ -69,6 +69,9 @@ export const get: Get = (name) => {
   return asked as Promise<never>;
 };
 
+/** Forget one document. */
+export const drop = (name: string): boolean => pending.delete(name);
+
 /** Forget what is known of a job: it has more results now. */
 export function forget(job: string): void {
   for (const name of pending.keys()) if (name === "catalog" || name.startsWith(`${job}/`)) pending.delete(name);

@@ -1,7 +1,7 @@
-import { useMemo, useState } from "preact/hooks";
-import { imageAt } from "../data/source";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { drop, imageAt, isFolder } from "../data/source";
 import type { Explanation, FeatureDocument, Neighbour, Picture, ScoreKind } from "../data/types";
-import { useDocument, useKeys, useTable } from "../hooks";
+import { useDocument, useKeys, useMap, useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href } from "../route";
 import { Histogram } from "../ui/histogram";
@@ -14,7 +14,16 @@ import { walk } from "./walk";
 export function FeaturePage({ catalog, job, id, params, round }: PageProps) {
   const feature = Number(id);
   const named = { job: params.get("job"), also: params.get("also") };
-  const { value: doc, error } = useDocument<FeatureDocument>(`${job}/feature/${feature}`, round);
+  const [again, setAgain] = useState(0);
+  const name = `${job}/feature/${feature}`;
+  const { value: doc, error } = useDocument<FeatureDocument>(name, round + again);
+  const alone = doc !== undefined && doc.near.texts.length === 0;
+  const map = useMap(alone ? job : null); // asking for it has it made
+  useEffect(() => {
+    if (!map.value || !alone || isFolder || !map.value.features.includes(feature)) return;
+    drop(name);
+    setAgain((old) => old + 1);
+  }, [map.value]);
   const { value: table } = useTable(job, round);
   const also = params.get("also");
   const other = useDocument<FeatureDocument>(also && also !== job ? `${also}/feature/${feature}` : null);
@@ -73,7 +82,7 @@ export function FeaturePage({ catalog, job, id, params, round }: PageProps) {
         <div class="evidence">
           <TopImages doc={doc} />
           {doc.histogram ? <section><h2>How often it fires</h2><Histogram data={doc.histogram} /></section> : null}
-          <Near title="Explained alike" list={doc.near.texts} named={named} empty="The map of the explanations is not made yet; open it once." />
+          <Near title="Explained alike" list={doc.near.texts} named={named} empty={map.waiting ? "Comparing all explanations…" : "Nothing to compare it with."} />
           {doc.near.directions.length ? <Near title="Nearest directions" list={doc.near.directions} named={named} empty="" /> : null}
           {Object.keys(doc.seconds).length ? <details class="fine"><summary>Time by stage</summary><dl class="pairs">{Object.entries(doc.seconds).map(([stage, seconds]) => <div><dt>{stage}</dt><dd>{figure(seconds)} s</dd></div>)}</dl></details> : null}
         </div>
@@ -95,7 +104,9 @@ function Explanations({ doc, kinds }: { doc: FeatureDocument; kinds: ScoreKind[]
   const methods = doc.explanations.filter((one) => !["anchor", "control"].includes(one.method.role));
   const rest = doc.explanations.filter((one) => ["anchor", "control"].includes(one.method.role));
   const extremes = (of: Explanation[]) => Object.fromEntries(kinds.map(({ id }) => [id, Math.max(...of.map((one) => one.scores[id]?.value ?? -Infinity))]));
-  const [most, top] = [extremes(doc.explanations), extremes(methods)];
+  const [most, best] = [extremes(doc.explanations), extremes(methods)];
+  // the highest is marked where there is a lower one
+  const top = Object.fromEntries(Object.entries(best).filter(([id, value]) => methods.some((one) => (one.scores[id]?.value ?? value) < value)));
   if (!doc.explanations.length) return <Empty title="No explanations"><p><Missing outcome={doc.outcome} reason={doc.reason} /></p></Empty>;
   return (
     <>

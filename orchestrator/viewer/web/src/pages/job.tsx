@@ -95,7 +95,7 @@ export function JobPage({ catalog, job, params }: PageProps) {
           </dl>
         </section>
       ) : null}
-      <Outcomes outcomes={now.outcomes} label={(name) => table?.doc.methods.find((one) => one.id === name)?.label ?? table?.doc.scores.find((one) => one.id === name)?.label ?? name.replaceAll("_", " ")} />
+      <Outcomes outcomes={now.outcomes} places={Object.fromEntries([...(table?.doc.methods ?? []), ...(table?.doc.scores ?? [])].map((one, place) => [one.id, place]))} label={(name) => table?.doc.methods.find((one) => one.id === name)?.label ?? table?.doc.scores.find((one) => one.id === name)?.label ?? name.replaceAll("_", " ")} />
       {Object.keys(progress.stages).length ? (
         <section><h2>Stages since this page is open</h2>
           <dl class="pairs">{Object.entries(progress.stages).map(([stage, one]) => <div><dt>{stage}</dt><dd>{count(one.runs)} × {figure(one.seconds / one.runs)} s</dd></div>)}</dl>
@@ -117,7 +117,7 @@ export function JobPage({ catalog, job, params }: PageProps) {
   );
 }
 
-function Outcomes({ outcomes, label }: { outcomes: Record<string, number>; label: (name: string) => string }) {
+function Outcomes({ outcomes, label, places }: { outcomes: Record<string, number>; label: (name: string) => string; places: Record<string, number> }) {
   const groups = new Map<string, [string, number][]>();
   for (const [key, number] of Object.entries(outcomes)) {
     const cut = key.lastIndexOf("/");
@@ -125,11 +125,13 @@ function Outcomes({ outcomes, label }: { outcomes: Record<string, number>; label
     groups.set(name, [...(groups.get(name) ?? []), [key.slice(cut + 1), number]]);
   }
   if (!groups.size) return null;
+  const known = [...groups].filter(([name]) => name in places).sort((a, b) => (places[a[0]] as number) - (places[b[0]] as number));
+  const rest = [...groups].filter(([name]) => !(name in places));
   return (
     <section>
       <h2>How everything ended</h2>
       <ul class="outcomes">
-        {[...groups].map(([name, parts]) => {
+        {[...known, ...rest].map(([name, parts]) => {
           const all = parts.reduce((sum, [, number]) => sum + number, 0);
           return (
             <li><span>{label(name)}</span>

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { imageAt } from "../data/source";
 import type { Table } from "../data/table";
 import type { MapDocument } from "../data/types";
-import { useKeys, useMap, useTable } from "../hooks";
+import { useKeys, useMap, useMedia, useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href, set } from "../route";
 import { Thumb } from "../ui/images";
@@ -30,7 +30,14 @@ function Explorer({ job, map, table, params }: { job: string; map: MapDocument; 
   const score = params.get("score") ?? table.doc.scores[0]?.id ?? "";
   const method = table.resolve(params.get("m"));
   const cluster = params.get("cluster") === null ? null : Number(params.get("cluster"));
-  const paint = useMemo(() => colours(map, table, by, method, score), [map, table, by, method, score]);
+  const dark = useMedia("(prefers-color-scheme: dark)");
+  const [theme, setTheme] = useState(0);
+  useEffect(() => {
+    const change = () => setTheme((old) => old + 1);
+    addEventListener("themechange", change);
+    return () => removeEventListener("themechange", change);
+  }, []);
+  const paint = useMemo(() => colours(map, table, by, method, score), [map, table, by, method, score, dark, theme]);
   const lit = useMemo(() => {
     const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length && cluster === null) return null;

@@ -10,14 +10,13 @@ type At = { point: number; x: number; y: number } | null;
 const REACH = 16;
 const MARGIN = 28;
 const NAME_GAP = 6;
+const ABOVE = 15;
 
 export class Chart {
   private readonly context: CanvasRenderingContext2D;
   private readonly tree: Quadtree<number>;
   private readonly behaviour: ZoomBehavior<HTMLCanvasElement, unknown>;
   private readonly observer: ResizeObserver;
-  private readonly theme = matchMedia("(prefers-color-scheme: dark)");
-  private readonly again = () => this.draw();
   private transform: ZoomTransform = zoomIdentity;
   private lit: Uint8Array | null = null;
   private chosen = -1;
@@ -40,7 +39,6 @@ export class Chart {
     canvas.addEventListener("pointerleave", this.leave);
     canvas.addEventListener("pointerdown", this.down);
     canvas.addEventListener("click", this.click);
-    this.theme.addEventListener("change", this.again);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(canvas);
     this.resize();
@@ -52,7 +50,6 @@ export class Chart {
     this.canvas.removeEventListener("pointerleave", this.leave);
     this.canvas.removeEventListener("pointerdown", this.down);
     this.canvas.removeEventListener("click", this.click);
-    this.theme.removeEventListener("change", this.again);
     this.observer.disconnect();
     cancelAnimationFrame(this.frameAsked);
   }
@@ -233,7 +230,7 @@ export class Chart {
     const largest = map.clusters.map((cluster, number) => ({ ...cluster, number })).sort((a, b) => b.size - a.size);
     for (const { name, x, y } of largest) {
       const sx = this.transform.applyX(this.wide / 2 + (x - 0.5) * this.side * this.stretch[0]);
-      const sy = this.transform.applyY(this.high / 2 + (y - 0.5) * this.side * this.stretch[1]);
+      const sy = this.transform.applyY(this.high / 2 + (y - 0.5) * this.side * this.stretch[1]) - ABOVE;
       const told = name.length > 34 ? `${name.slice(0, 33)}…` : name;
       const half = context.measureText(told).width / 2 + NAME_GAP;
       if (sx < half || sx > this.wide - half || sy < 12 || sy > this.high - 12) continue;

@@ -14,11 +14,20 @@ export const clusterColour = (number: number): string => `oklch(${0.58 + 0.08 * 
 const scoreColour = (share: number): string => `oklch(${0.82 - 0.4 * share} ${0.06 + 0.1 * share} ${230 - 60 * share})`;
 const NONE = "oklch(0.7 0 0 / 0.6)";
 
+/** A colour as a canvas understands it: custom properties and light-dark() worked out. */
+function resolved(colour: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = colour;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
 export function colours(map: MapDocument, table: Table, by: Colouring, method: string, score: string): Paint {
   const rows = map.features.map((feature) => table.rowOf.get(feature) ?? -1);
   if (by === "winner") {
-    const style = getComputedStyle(document.documentElement);
-    const known = new Map(table.doc.methods.map((one) => [one.id, style.getPropertyValue(`--m-${one.slot}`).trim() || NONE]));
+    const known = new Map(table.doc.methods.map((one) => [one.id, resolved(`var(--m-${one.slot}, ${NONE})`)]));
     const of = rows.map((row) => known.get(table.methodAt(row, BEST)?.id ?? "") ?? NONE);
     const present = table.doc.methods.filter((one) => table.doc.best.some((best) => table.doc.methods[best]?.id === one.id));
     return { of, legend: present.map((one) => [one.label, known.get(one.id) as string]), cluster: clusterColour };

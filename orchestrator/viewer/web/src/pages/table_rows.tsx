@@ -74,7 +74,7 @@ export function Row(props: RowProps) {
         {first.table.doc.validation[row] ? <span class="dim" title="α was chosen on this feature">val.</span> : null}
       </div>
       {series.length > 1 || narrow
-        ? series.map((one) => <Told series={one} first={first} row={row} words={words} />)
+        ? series.map((one) => <Told series={one} first={first} row={row} words={words} single={narrow} />)
         : <>
             <div class="cell text" role="cell">
               <Words series={first} row={row} words={words} />
@@ -98,14 +98,14 @@ function Label({ series, row }: { series: Series; row: number }) {
   return method ? <Chip method={method} small /> : null;
 }
 
-function Told({ series, first, row, words }: { series: Series; first: Series; row: number; words: string[] }) {
+function Told({ series, first, row, words, single }: { series: Series; first: Series; row: number; words: string[]; single: boolean }) {
   const at = series.table === first.table ? row : (series.table.rowOf.get(first.table.doc.features[row] as number) ?? -1);
   if (at < 0) return <div class="cell text" role="cell"><span class="missing">not in job {series.table.doc.job}</span></div>;
   return (
     <div class="cell text" role="cell">
       <Words series={series} row={at} words={words} />
       <span class="under">
-        <Label series={series} row={at} />
+        {series.method === "best" || single ? <Label series={series} row={at} /> : null}
         {series.table.doc.scores.slice(0, 4).map((score) => {
           const value = series.table.score(at, series.method, score.id);
           return value === null ? null : <span class="mini" title={score.help}><span class="dim">{score.label}</span> {figure(value)}</span>;

@@ -9,7 +9,8 @@ export function figure(value: number | null | undefined): string {
   return Math.abs(value) < 1 ? text.replace("0.", ".") : text.length > 5 ? text.slice(0, text.indexOf(".") + 3) : text;
 }
 
-export const percent = (share: number): string => `${(100 * share).toPrecision(2)} %`;
+/** A share of one; two digits, but never an exponent. */
+export const percent = (share: number): string => `${100 * share >= 10 ? (100 * share).toFixed(0) : (100 * share).toPrecision(2)} %`;
 export const count = (number: number): string => number.toLocaleString("en");
 export const plural = (number: number, word: string): string => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 

@@ -25,6 +25,7 @@ function storedTheme(): Theme {
 
 export function applyTheme(theme: Theme = storedTheme()): void {
   document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
+  dispatchEvent(new Event("themechange"));
 }
 
 export async function copyLink(): Promise<boolean> {
