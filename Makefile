@@ -21,7 +21,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-viewer bench-gpu viewer load soak scale fuzz chaos chaos-machine rules e2e protos lock audit zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-viewer bench-gpu viewer load soak scale fuzz chaos chaos-machine rules e2e protos lock audit zoo screenshot gallery clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -111,6 +111,9 @@ zoo: env ## retrain every model of the microworld from scratch (about 90 minutes
 
 screenshot: env ## picture of the last demo's report for the README (needs chromium)
 	$(BIN)/python docs/screenshot.py $(OUT)/report.html docs/report.png
+
+gallery: env ## pictures of a running `steerscope view` for the docs (needs chromium)
+	$(BIN)/python docs/screenshot.py http://127.0.0.1:8080 docs/gallery
 
 clean: ## remove what runs leave behind
 	rm -rf out .steerscope .mypy_cache .ruff_cache .pytest_cache .hypothesis

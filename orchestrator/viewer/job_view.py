@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +12,12 @@ import pandas as pd
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.methods import Role, method_of
 from orchestrator.analysis.sources import Sources
+from orchestrator.store import ArtifactStore
 from orchestrator.viewer.atlas import Atlas
 from protos.v1.jobs_pb2 import Job, JobState
 from protos.v1.results_pb2 import FeatureResult, Provenance, VariantResult
 
+log = logging.getLogger(__name__)
 # frame, seed → a row per feature with its chosen `variant` (orchestrator.analysis.statistics.choice)
 Chooser = Callable[[pd.DataFrame, int], pd.DataFrame]
 
@@ -63,6 +66,20 @@ class JobView:
     atlas: Atlas | None = None
     choose: Chooser | None = None
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def over(
+        cls, store: ArtifactStore, info: JobInfo, results: Sequence[FeatureResult], choose: Chooser | None = None
+    ) -> JobView:
+        """With the sources that the results name; without any if the artifacts are on another machine."""
+        known = next((result for result in results if result.HasField("provenance")), None)
+        sources = None
+        if known is not None:
+            try:
+                sources = Sources.of(known, store)
+            except (LookupError, OSError) as error:
+                log.warning("job %s is shown without pictures of its index: %s", info.id, error)
+        return cls(info, results, sources, choose=choose)
 
     @cached_property
     def features(self) -> list[FeatureResult]:

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.analysis.sources import Sources
 from orchestrator.client import JobsClient, NotFoundError
 from orchestrator.store import ArtifactStore
 from orchestrator.viewer.atlas import Atlas
@@ -87,9 +86,6 @@ class Library:
         self._chart(entry)
         return None
 
-    def sources(self, job: str) -> Sources | None:
-        return self._entry(job).view.sources
-
     def _entry(self, job: str) -> _Entry:
         if self._wanted and job not in self._wanted:
             raise LookupError(f"job {job[:40]} is not shown here")
@@ -105,24 +101,14 @@ class Library:
                 raise LookupError(str(error)) from error
             stamp = (info.state, sum(info.items.get(state, 0) for state in ("done", "failed")))
             if entry is None or entry.stamp != stamp:
-                entry = _Entry(self._read(info), stamp, now)
+                results = list(self._client.results(job))
+                entry = _Entry(JobView.over(self.store, info, results, self._choose), stamp, now)
             entry.read = now
             self._kept[job] = entry
             self._kept.move_to_end(job)
             while len(self._kept) > _KEPT_JOBS:
                 self._kept.popitem(last=False)
             return entry
-
-    def _read(self, info: JobInfo) -> JobView:
-        results = list(self._client.results(info.id))
-        known = next((result for result in results if result.HasField("provenance")), None)
-        sources = None
-        if known is not None:
-            try:
-                sources = Sources.of(known, self.store)
-            except (LookupError, OSError) as error:  # the artifacts are on another machine: pages without pictures
-                log.warning("job %s: %s", info.id, error)
-        return JobView(info, results, sources, choose=self._choose)
 
     def _chart(self, entry: _Entry) -> None:
         """Work the atlas out in a thread of its own, once."""
