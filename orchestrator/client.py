@@ -6,7 +6,7 @@ import functools
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -115,10 +115,18 @@ class JobsClient:
         self._stub = JobsStub(self._channel)
 
     def submit(
-        self, spec: pb.JobSpec | None = None, *, index: pb.IndexSpec | None = None, request_id: str | None = None
+        self,
+        spec: pb.JobSpec | None = None,
+        *,
+        index: pb.IndexSpec | None = None,
+        label: pb.LabelSpec | None = None,
+        request_id: str | None = None,
     ) -> pb.Job:
-        """Queue a job: features to explain (`spec`), or an index to build. The same request id gives the same job."""
-        request = pb.SubmitRequest(request_id=request_id or uuid.uuid4().hex, spec=spec, index=index)
+        """Queue a job: features to explain (`spec`), an index to build, or questions about texts (`label`).
+
+        The same request id gives the same job.
+        """
+        request = pb.SubmitRequest(request_id=request_id or uuid.uuid4().hex, spec=spec, index=index, label=label)
         return self._call(lambda: self._stub.Submit(request, timeout=_SUBMIT_TIMEOUT))
 
     def get(self, job: str) -> pb.Job:
@@ -200,6 +208,34 @@ class JobsClient:
         """The features that fire most on an encoded image, at most `limit` (0: 32), with their maps."""
         request = pb.ProbeRequest(image=image, limit=limit)
         return self._call(lambda: self._stub.Probe(request, timeout=_TIMEOUT))
+
+    def labels(self, job: str) -> Iterator[pb.Label]:
+        """The answers of a label job so far, in the order of its questions."""
+        return self._stream(lambda: self._stub.Labels(pb.LabelsRequest(job_id=job)))
+
+    def search(
+        self,
+        text: str,
+        jobs: Sequence[str] = (),
+        *,
+        variants: Sequence[str] = (),
+        min_scores: Mapping[str, float] | None = None,
+        outcomes: Sequence[str] = (),
+        limit: int = 0,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> pb.SearchResponse:
+        """The explanations of the jobs (none: the newest) that are nearest to a text, best first.
+
+        `progress(done, total)` hears of the distinct texts that are embedded first, where a job is new to the API.
+        """
+        request = pb.SearchRequest(
+            text=text, job_ids=jobs, variants=variants, min_scores=min_scores or {}, outcomes=outcomes, limit=limit
+        )
+        for event in self._stream(lambda: self._stub.Search(request)):
+            if event.HasField("response"):
+                return event.response
+            progress(event.progress.embedded, event.progress.total)
+        raise JobsError(Code.INTERNAL, "the Jobs API ended a search without an answer")
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Sentence embeddings of at most 1024 texts, none of them blank: unit vectors float32 [n, e], in that order."""

@@ -9,13 +9,14 @@ from typing import Protocol
 from orchestrator.deps import Deps
 from orchestrator.index.plan import MERGE
 from orchestrator.index.plan import plan as plan_index
+from orchestrator.labels.plan import plan as plan_labels
 from orchestrator.pipeline.contrast import contrast_direction
 from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.pipeline.probe import probe
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
-from orchestrator.queue.tasks import EXPLAIN, INDEX
+from orchestrator.queue.tasks import EXPLAIN, INDEX, LABEL
 from orchestrator.remote import ModelFacts, collect
 from orchestrator.search.stored import StoredEmbedder
 from orchestrator.settings import OrchestratorSettings
@@ -85,6 +86,9 @@ class PipelineBackend:
             roots = self._deps.settings.roots()
             index = plan_index(request.index, profile=self._profile, facts=self._facts(), store=self.store, roots=roots)
             return Planned(INDEX, index.model_dump_json(), index.items(), MERGE)
+        if request.HasField("label"):
+            labels = plan_labels(request.label, profile=self._profile, vlm=self._deps.clients.vlm, store=self.store)
+            return Planned(LABEL, labels.model_dump_json(), labels.items())
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
 

@@ -24,16 +24,19 @@ def stored_request(request: pb.SubmitRequest) -> bytes:
 
 
 def job_message(record: JobRecord, stored: bytes, *, texts: bool) -> pb.Job:
-    """A job; without `texts` the bodies of given texts, which may be megabytes, are left out."""
+    """A job; without `texts` given texts and questions, which may be megabytes, are left out."""
     request = pb.SubmitRequest.FromString(stored)
-    if not texts:
+    if not texts and request.HasField("label"):
+        request.label.ClearField("questions")
+    elif not texts:
         request.spec.ClearField("texts")
     return pb.Job(
         id=record.id,
         kind=record.kind,
         state=_STATES[record.state],
-        spec=request.spec if request.HasField("spec") else pb.JobSpec(name=request.index.name),
+        spec=request.spec if request.HasField("spec") else pb.JobSpec(name=request.index.name or request.label.name),
         index=request.index if request.HasField("index") else None,
+        label=request.label if request.HasField("label") else None,
         items_total=record.total,
         items_by_state={state.value: count for state, count in record.counts.items() if count},
         outcomes=record.outcomes,

@@ -17,6 +17,7 @@ from orchestrator.api.observed import Observed, observed
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
+from orchestrator.labels.plan import LabelPlanError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import FactsError, Fault
 from services.imagesets import ImageSetError
@@ -42,7 +43,7 @@ class DrainingError(Exception):
 
 # the first class that fits decides
 _CODES: tuple[tuple[tuple[type[Exception], ...], grpc.StatusCode], ...] = (
-    ((InvalidRequestError, PlanError, IndexPlanError, ImageSetError), Code.INVALID_ARGUMENT),
+    ((InvalidRequestError, PlanError, IndexPlanError, LabelPlanError, ImageSetError), Code.INVALID_ARGUMENT),
     ((RequestConflictError,), Code.ALREADY_EXISTS),
     ((FactsError, ProfileError, PermanentError, Fault), Code.FAILED_PRECONDITION),
     ((BusyError,), Code.RESOURCE_EXHAUSTED),

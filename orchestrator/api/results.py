@@ -9,7 +9,7 @@ from orchestrator.jobs.model import ItemState
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import ItemRecord
 from orchestrator.pipeline.variants import canonical
-from orchestrator.queue.tasks import EXPLAIN
+from orchestrator.queue.tasks import EXPLAIN, LABEL
 from orchestrator.store import ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
 
@@ -23,7 +23,8 @@ def results(
     """
     kind = reader.job(job).kind
     if kind != EXPLAIN:
-        raise InvalidRequestError("job_id", f"job {job} made an {kind}", "jobs that explain features have results")
+        made = "labels" if kind == LABEL else f"an {kind}"
+        raise InvalidRequestError("job_id", f"job {job} made {made}", "jobs that explain features have results")
     kept = frozenset(map(canonical, variants))
     only = [str(feature) for feature in sorted(set(features))]
     for item in reader.items(job, only):

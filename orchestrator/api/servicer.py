@@ -16,7 +16,9 @@ from orchestrator.api.embed import embed
 from orchestrator.api.explain import explain
 from orchestrator.api.faults import BusyError, DrainingError, streaming, unary
 from orchestrator.api.invalid import InvalidRequestError
+from orchestrator.api.labels import labels
 from orchestrator.api.results import results
+from orchestrator.api.search import Searcher
 from orchestrator.api.status import status
 from orchestrator.api.validation import (
     check_embed,
@@ -26,6 +28,7 @@ from orchestrator.api.validation import (
     check_list,
     check_probe,
     check_results,
+    check_search,
     check_submit,
     check_watch,
 )
@@ -37,7 +40,7 @@ from orchestrator.jobs.overview import Overview
 from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import JobRecord
 from orchestrator.jobs.store import JobStore
-from orchestrator.queue.tasks import EXPLAIN
+from orchestrator.queue.tasks import EXPLAIN, INDEX
 from orchestrator.remote import Board, ServiceClients
 from orchestrator.settings import OrchestratorSettings
 from protos.v1 import jobs_pb2 as pb
@@ -57,6 +60,7 @@ class Servicer(JobsServicer):
         self._store = JobStore(database, settings)
         self._reader = JobReader(database)
         self._events = EventLog(database)
+        self._searcher = Searcher(self._reader, backend.store)
         self._board = Board(ServiceClients.targets(settings), settings.client_tls())
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
         self._explains = threading.BoundedSemaphore(settings.api_explains)
@@ -123,6 +127,14 @@ class Servicer(JobsServicer):
             request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
         )
 
+    @streaming
+    def Labels(self, request: pb.LabelsRequest, context: grpc.ServicerContext) -> Iterator[pb.Label]:
+        check_job_id(request.job_id)
+        with self._stream(context) as check:
+            for label in labels(self._reader, self._backend.store, request.job_id):
+                check()
+                yield label
+
     @unary
     def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
         check_probe(request)
@@ -134,6 +146,16 @@ class Servicer(JobsServicer):
         with self._stream(context) as check:  # it holds its thread as long as the model takes
             return embed(request, self._backend.sentences(lambda: check() is not None))
 
+    @streaming
+    def Search(self, request: pb.SearchRequest, context: grpc.ServicerContext) -> Iterator[pb.SearchEvent]:
+        check_search(request)
+        with self._stream(context) as check:
+            embedder = self._backend.sentences(lambda: check() is not None)
+            for event in self._searcher.search(request, embedder):
+                check()
+                if event is not None:
+                    yield event
+
     def close(self) -> None:
         """Close the connections."""
         self._board.close()
@@ -141,7 +163,7 @@ class Servicer(JobsServicer):
     def _check_items(self, planned: Planned) -> None:
         count, most = len(planned.items), self._settings.max_job_items
         if count > most:
-            field = "features" if planned.kind == EXPLAIN else "index.shard_size"
+            field = {EXPLAIN: "features", INDEX: "index.shard_size"}.get(planned.kind, "label.questions")
             remedy = "submit parts, larger shards, or raise STEERSCOPE_MAX_JOB_ITEMS"
             raise InvalidRequestError(field, f"makes {count} items, at most {most} may be in one job", remedy)
 

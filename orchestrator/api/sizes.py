@@ -22,7 +22,7 @@ LONGEST_TEXT = 16 << 10  # bytes of a given text; the judges take twice that (se
 MOST_EMBEDDED = 1024
 MOST_QUESTIONS = 1 << 17  # every distinct text of 20,000 features in five ways, and room
 MOST_MEMBERS = 64  # texts of one question: a name is given to 20
-MOST_SEARCHED = 16  # jobs; each is held in memory
+MOST_SEARCHED = 8  # jobs; each is held in memory
 
 _CHARACTERS = {
     "images": LONGEST_PLACE,
@@ -91,6 +91,7 @@ def _fields(message: Message, prefix: str) -> Iterator[tuple[str, FieldDescripto
 
 
 def _long_name(field: FieldDescriptor) -> str:
+    assert field.containing_type is not None, "no extensions here"
     return f"{field.containing_type.name}.{field.name}"
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 
 from orchestrator.api.invalid import InvalidRequestError
 from orchestrator.api.sizes import check_sizes
 from orchestrator.jobs.events import is_token
+from orchestrator.pipeline.defaults import SCORES
+from orchestrator.pipeline.outcomes import VariantOutcome
 from protos.v1.jobs_pb2 import (
     Direction,
     EmbedRequest,
@@ -15,6 +18,7 @@ from protos.v1.jobs_pb2 import (
     ListRequest,
     ProbeRequest,
     ResultsRequest,
+    SearchRequest,
     SubmitRequest,
     WatchRequest,
 )
@@ -23,6 +27,7 @@ _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _MOST_JOBS = 1000
 _MOST_PROBED = 1000
+_TASKS = ("spec", "index", "label")
 
 
 def check_job_id(job: str, field: str = "job_id") -> None:
@@ -38,11 +43,11 @@ def check_submit(request: SubmitRequest) -> None:
     if not _REQUEST_ID.fullmatch(request.request_id):
         rule = "must be 1 to 128 printable ASCII characters without spaces"
         raise InvalidRequestError("request_id", rule, "choose a random one, and repeat it when you retry")
-    if request.HasField("spec") == request.HasField("index"):
-        given = "both" if request.HasField("index") else "neither"
-        raise InvalidRequestError(
-            "spec, index", f"{given} given", "give spec to explain features, or index to build one"
-        )
+    given = [name for name in _TASKS if request.HasField(name)]  # type: ignore[arg-type]  # a literal of names
+    if len(given) != 1:
+        told = f"{' and '.join(given)} given" if given else "none given"
+        remedy = "give spec to explain features, index to build one, or label to ask about texts"
+        raise InvalidRequestError(", ".join(_TASKS), told, remedy)
     check_sizes(request)
 
 
@@ -88,6 +93,29 @@ def check_explain(request: ExplainRequest) -> None:
         raise InvalidRequestError("feature", f"{request.feature} is negative", "give the id of a feature")
     if target == "direction":
         _check_direction(request.direction)
+
+
+def check_search(request: SearchRequest) -> None:
+    """Raise unless there is something to look for, and the filters can match."""
+    check_sizes(request)
+    if not request.text.strip():
+        raise InvalidRequestError("text", "is blank", "say what to look for")
+    for number, job in enumerate(request.job_ids):
+        check_job_id(job, f"job_ids[{number}]")
+    check_limit(request.limit)
+    if "" in request.variants:
+        raise InvalidRequestError("variants", "one is empty", "give names of variants, or none for all")
+    _check_names("outcomes", request.outcomes, tuple(VariantOutcome))
+    _check_names("min_scores", request.min_scores, SCORES)
+    for name, least in request.min_scores.items():
+        if math.isnan(least):
+            raise InvalidRequestError(f"min_scores[{name}]", "is NaN", "give a number")
+
+
+def _check_names(field: str, given: Iterable[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise InvalidRequestError(field, f"{name!r} is unknown", f"choose from {', '.join(known)}")
 
 
 def check_embed(request: EmbedRequest) -> None:

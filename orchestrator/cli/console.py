@@ -3,6 +3,7 @@
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +18,12 @@ from rich.progress import (
 _PIPE_WIDTH = 130
 out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+
+
+def shown(text: str) -> str:
+    """A text of others' as a cell of a table: its markup is no markup, and what steers a terminal or turns the line
+    around is seen as an escape."""
+    return escape("".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text))
 
 
 class CommandError(Exception):

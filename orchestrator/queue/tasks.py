@@ -13,7 +13,8 @@ from orchestrator.jobs.reader import JobReader
 
 EXPLAIN = "explain"
 INDEX = "index"
-TASKS = {EXPLAIN: "steerscope.explain_and_score", INDEX: "steerscope.index_shard"}
+LABEL = "label"
+TASKS = {EXPLAIN: "steerscope.explain_and_score", INDEX: "steerscope.index_shard", LABEL: "steerscope.label"}
 
 
 def register(app: Celery, run: Callable[[str, str], None]) -> None:

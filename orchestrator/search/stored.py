@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,16 @@ from orchestrator.remote import Calls
 from orchestrator.store import ArtifactNotFoundError, ArtifactStore, digest_of
 from services.clip.spec import SENTENCE, TextRow
 
-Vector = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 _FORMAT = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """How far an embedding is, in distinct texts."""
+
+    done: int
+    total: int
 
 
 class StoredEmbedder:
@@ -21,32 +30,40 @@ class StoredEmbedder:
     def __init__(self, calls: Calls, store: ArtifactStore, version: str) -> None:
         self._calls, self._store, self.version = calls, store, version
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None) -> Vector:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors float32 [n, e] in the order of the texts; [0, 0] for none.
 
-        `progress` hears how many distinct texts are done. What was made stays, however the call ends. Raises Fault,
-        TransientError or CancelledItem.
+        What was made stays, however the call ends. Raises Fault, TransientError or CancelledItem.
         """
-        known: dict[str, Vector] = {}
-        for text in texts:
-            if text not in known and (found := self._find(text)) is not None:
-                known[text] = found
-        progress(len(known))
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        steps = self.steps(texts)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                vectors: Vectors = end.value
+                return vectors
+
+    def steps(self, texts: Sequence[str]) -> Generator[Embedded, None, Vectors]:
+        """As `embed`, step by step: tells how far it is after every batch that the model was asked for."""
+        distinct = list(dict.fromkeys(texts))
+        known = {text: vector for text in distinct if (vector := self._find(text)) is not None}
+        missing = [text for text in distinct if text not in known]
         for start in range(0, len(missing), SENTENCE.max_batch_size):
+            yield Embedded(len(known), len(distinct))
             batch = missing[start : start + SENTENCE.max_batch_size]
             made = self._calls.infer("clip", SENTENCE, [TextRow(text) for text in batch])
             known |= {text: self._keep(text, one.embedding) for text, one in zip(batch, made, strict=True)}
-            progress(len(known))
+        if missing:
+            yield Embedded(len(known), len(distinct))
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
 
-    def _find(self, text: str) -> Vector | None:
+    def _find(self, text: str) -> Vectors | None:
         try:
             return np.frombuffer(self._store.get(self._name(text)), _FORMAT)
         except ArtifactNotFoundError:
             return None
 
-    def _keep(self, text: str, vector: Vector) -> Vector:
+    def _keep(self, text: str, vector: Vectors) -> Vectors:
         """The first writer wins: whoever embeds a text again gets the very same vector."""
         return np.frombuffer(self._store.claim(self._name(text), vector.astype(_FORMAT).tobytes()), _FORMAT)
 

@@ -13,10 +13,15 @@ from orchestrator.api.server import ApiServer
 from orchestrator.client import (
     JobsClient,
 )
+from orchestrator.deps import Deps
+from orchestrator.index.reader import IndexCache
 from orchestrator.jobs.database import Database
-from orchestrator.jobs.model import ItemResult, PermanentError
+from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
+from orchestrator.jobs.reader import JobReader
 from orchestrator.jobs.records import Claim
 from orchestrator.jobs.store import JobStore
+from orchestrator.labels.plan import plan as plan_labels
+from orchestrator.labels.run import run_labels
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import Calls
 from orchestrator.search.stored import StoredEmbedder
@@ -24,6 +29,7 @@ from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from services.serving.profile import Profile
 from tests.redis import RedisServer
 from tests.unit.pipeline import fakes
 
@@ -43,6 +49,10 @@ class FakeBackend:
         self.plans += 1
         if request.HasField("index"):
             return Planned("index", "{}", ["0", "1"], "merge")
+        if request.HasField("label"):
+            profile = Profile("test", {"labels": {"questions_per_item": 2}})
+            labels = plan_labels(request.label, profile=profile, vlm=self.services.vlm, store=self.store)
+            return Planned("label", labels.model_dump_json(), labels.items())
         if "unheard" in request.spec.variants:
             raise PlanError("variants", "'unheard' is unknown", "choose from steering")
         return Planned("explain", "{}", [str(feature) for feature in sorted(request.spec.feature_ids)])
@@ -107,6 +117,14 @@ class Api:
             self.store.stage(claim, "explain", 0.5)
             address = self.backend.store.put(result_of(feature).SerializeToString(), ".pb")
             self.store.commit(claim, ItemResult("ok", address, {"steering/ok": 1}))
+
+    def answer(self, job: str, *items: str) -> None:
+        """Carry out items of a label job."""
+        deps = Deps(self.settings, self.backend.store, self.backend.services, IndexCache(self.backend.store))
+        for item in items:
+            claim, plan = self.claim(job, item), JobReader(self.database).plan(job)
+            context = ItemContext(job, item, plan, 1, lambda: False, lambda stage, seconds: None)
+            self.store.commit(claim, run_labels(context, deps))
 
     def restart(self) -> None:
         """Drain the server, and start another one on its port."""

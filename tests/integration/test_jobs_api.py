@@ -49,7 +49,7 @@ def test_submitting_is_idempotent(api: Api):
 def test_refusals(api: Api):
     with pytest.raises(InvalidRequestError, match="variants: 'unheard' is unknown; choose"):
         api.client.submit(pb.JobSpec(feature_ids=[1], variants=["unheard"]))
-    with pytest.raises(InvalidRequestError, match="spec, index: neither"):
+    with pytest.raises(InvalidRequestError, match="spec, index, label: none given"):
         api.client.submit()
     with pytest.raises(InvalidRequestError, match="job_id"):
         api.client.get("x:plan")

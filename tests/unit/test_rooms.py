@@ -22,6 +22,8 @@ FORBIDDEN = {
     "tuning": ("jobs", "worker", "api", "local", "cli"),
     "viewer": ("jobs", "worker", "api", "local", "cli", "remote"),
     "viewer/documents": ("viewer.server", "viewer.static_site", "viewer.charting", "viewer.wiring", "client"),
+    "labels": ("pipeline", "index.build", "analysis", "search", "worker", "api", "local", "cli"),
+    "search": ("pipeline", "index", "analysis", "labels", "worker", "api", "local", "cli"),
     "api": ("worker", "analysis", "viewer", "local", "cli"),
     "worker": ("api", "analysis", "viewer", "local", "cli"),
     "doctor": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "cli", "client", "remote"),

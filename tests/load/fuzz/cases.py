@@ -16,7 +16,7 @@ from tests.conformance.samples import SAMPLES, TYPES
 from tests.load.fuzz.mutation import mutate_bytes, mutate_message
 
 _JOBS = jobs.DESCRIPTOR.services_by_name["Jobs"].full_name
-STREAMS = ("Watch", "Results", "Explain")
+STREAMS = ("Watch", "Results", "Explain", "Labels", "Search")
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,25 @@ def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
         jobs.JobSpec(all_features=True, variants=["steering"], scores=["none"]),
     )
     index = jobs.IndexSpec(images=folder, name="other", top_k=2, reference=2, shard_size=10, reduce="mean")
+    questions = [jobs.Question(kind="subject", key="k", texts=["a dog"])]
+    questions.append(jobs.Question(kind="cluster", key="c", texts=["a dog", "a cat"]))
+    label = jobs.LabelSpec(name="fuzz", questions=questions)
     contrast = jobs.Direction(contrast=jobs.Contrast(positive=folder, negative=folder), name="c")
     return {
-        "Submit": [jobs.SubmitRequest(spec=one) for one in (spec, *others)] + [jobs.SubmitRequest(index=index)],
+        "Submit": [jobs.SubmitRequest(spec=one) for one in (spec, *others)]
+        + [jobs.SubmitRequest(index=index), jobs.SubmitRequest(label=label)],
         "Get": [jobs.GetRequest(job_id=done)],
         "List": [jobs.ListRequest(limit=3), jobs.ListRequest(limit=2, before=done)],
         "Watch": [jobs.WatchRequest(job_id=done), jobs.WatchRequest(job_id=done, resume_token="0-0")],
         "Cancel": [jobs.CancelRequest(job_id=done)],
         "Status": [jobs.StatusRequest(), jobs.StatusRequest(limit=3)],
         "Results": [jobs.ResultsRequest(job_id=done, feature_ids=[0], variants=["steering"])],
+        "Labels": [jobs.LabelsRequest(job_id=done)],
+        "Embed": [jobs.EmbedRequest(texts=["a dog", "a cat"])],
+        "Search": [
+            jobs.SearchRequest(text="a dog", job_ids=[done], limit=3),
+            jobs.SearchRequest(text="a dog", variants=["steering"], min_scores={"iou": 0.1}, outcomes=["ok"]),
+        ],
         "Explain": [
             jobs.ExplainRequest(feature=1, spec=others[0]),
             jobs.ExplainRequest(direction=jobs.Direction(values=[0.5] * 16, name="d"), spec=others[0]),

@@ -30,6 +30,9 @@ SHARES = {
     "Results": 0.1,
     "Explain": 0.05,
     "Status": 0.05,
+    "Labels": 0.05,
+    "Embed": 0.05,
+    "Search": 0.05,
 }
 _SHOWN = 20
 

@@ -8,6 +8,7 @@ from orchestrator.api.faults import DrainingError, status_of
 from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, PermanentError, TransientError
 from orchestrator.jobs.records import RequestConflictError, UnknownJobError
+from orchestrator.labels.plan import LabelPlanError
 from orchestrator.pipeline.plan import PlanError
 from orchestrator.remote import Fault
 from services.serving.errors import UnavailableError
@@ -21,6 +22,7 @@ Code = grpc.StatusCode
     [
         (PlanError("top_k", "too many", "lower it"), Code.INVALID_ARGUMENT, "top_k: too many; lower it"),
         (IndexPlanError("name: missing"), Code.INVALID_ARGUMENT, "name: missing"),
+        (LabelPlanError("questions", "none", "ask"), Code.INVALID_ARGUMENT, "label.questions: none; ask"),
         (RequestConflictError("request_id 'r'"), Code.ALREADY_EXISTS, "request_id 'r'"),
         (UnknownJobError("abc"), Code.NOT_FOUND, "no job 'abc'"),
         (ProfileError("profile 'x'"), Code.FAILED_PRECONDITION, "profile 'x'"),

@@ -125,6 +125,12 @@ def explain(rows, max_new_tokens):
     return out
 
 
+def complete(rows, max_new_tokens):
+    """Answers by the description between the quotes: its first word, in bold; `cut` is cut. A cluster is a group."""
+    told = [row.prompt.partition('"')[2].partition('"')[0].partition(" ")[0] or "group" for row in rows]
+    return [Explanation(f"**{word}**.", 3, -0.5, word == "cut") for word in told]
+
+
 def residual_sums(images, wanted):
     """What `index` sums up, in plain loops."""
     mass, weighted = np.zeros(S, np.float32), np.zeros((S, D), np.float32)
@@ -234,7 +240,7 @@ def clients(oracles: bool = True) -> Fakes:
         "sentence": lambda rows: [embedding("sentence", row.text) for row in rows],
     }
     return Fakes(
-        vlm=FakeService({"explain": explain}, SAE_FACTS),
+        vlm=FakeService({"explain": explain, "complete": complete}, SAE_FACTS),
         sae=FakeService(sae, SAE_FACTS),
         generator=FakeService({"generate": generate}),
         segmenter=FakeService({"segment": segment}),

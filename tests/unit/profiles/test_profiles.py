@@ -29,7 +29,7 @@ ORCHESTRATOR = {
     "validation": ValidationSettings,
     "needs": Needs,
 }
-MICROWORLD_ONLY = {"sets", "judge", "oracle"}
+MICROWORLD_ONLY = {"sets", "judge", "labels", "oracle"}
 REAL = ("gemma3-4b", "gemma3-12b", "gemma3-27b", "internvl3-14b", "one-card")
 
 

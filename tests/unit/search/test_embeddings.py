@@ -36,14 +36,19 @@ def test_vectors_come_in_the_order_of_the_texts_and_doubles_are_asked_once(embed
 
 def test_a_repeat_is_free_and_only_what_is_new_is_asked_for(embedder, services):
     embedder.embed(["a dog", "a cat"])
-    done = []
-    again = embedder.embed(["a fish", "a cat", "a dog"], done.append)
+    again = embedder.embed(["a fish", "a cat", "a dog"])
     np.testing.assert_array_equal(again, expected(["a fish", "a cat", "a dog"]))
     assert [[row.text for row in rows] for rows, _ in services.clip.calls["sentence"]] == [
         ["a dog", "a cat"],
         ["a fish"],
     ]
-    assert done == [2, 3]
+
+
+def test_every_batch_is_told(embedder, services):
+    embedder.embed(["text 7"])
+    texts = [f"text {number}" for number in range(300)] * 2
+    assert [(step.done, step.total) for step in embedder.steps(texts)] == [(1, 300), (257, 300), (300, 300)]
+    assert list(embedder.steps(texts)) == []
 
 
 def test_another_model_is_asked_again(embedder, services, tmp_path):

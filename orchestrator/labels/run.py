@@ -1,0 +1,54 @@
+"""The handler of a label job's items: a chunk of questions each."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from structlog.contextvars import bound_contextvars
+
+from orchestrator.deps import Deps
+from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
+from orchestrator.labels.explainer import ExplainerLabeller
+from orchestrator.labels.model import Label, Question
+from orchestrator.labels.own import ask_own, load_labeller
+from orchestrator.labels.plan import LabelPlan, read_plan
+from orchestrator.labels.settings import labeller_of
+from orchestrator.remote import Calls, Fault
+from protos.v1.jobs_pb2 import LabelSet
+from services.serving import tracing
+from services.serving.profile import load_profile
+
+_STAGE = "label"
+
+
+def run_labels(context: ItemContext, deps: Deps) -> ItemResult:
+    """Answer one chunk. Raises TransientError, CancelledItem, or PermanentError with the reason."""
+    plan = read_plan(context.plan)
+    calls = deps.calls(context.cancelled, plan.models)
+    calls.check()
+    start = time.monotonic()
+    with bound_contextvars(stage=_STAGE), tracing.span(_STAGE):
+        labels = _ask(plan, plan.chunk(context.item, deps.store), calls, deps)
+    context.stage(_STAGE, time.monotonic() - start)
+    record = LabelSet(labels=[label.to_proto() for label in labels])
+    address = deps.store.put(record.SerializeToString(deterministic=True), ".pb")
+    counts = Counter(f"{label.kind}/{label.outcome}" for label in labels)
+    return ItemResult("ok", address, dict(sorted(counts.items())))
+
+
+def _ask(plan: LabelPlan, questions: Sequence[Question], calls: Calls, deps: Deps) -> list[Label]:
+    if not plan.labeller:
+        try:
+            return ExplainerLabeller(plan, calls, deps.cache).ask(questions)
+        except Fault as error:
+            raise PermanentError(str(error)) from error
+    # A plan comes over the network: what is loaded is named by this worker's own profile, never by the plan alone.
+    own = labeller_of(load_profile(deps.settings.profile))
+    if own != plan.labeller:
+        raise PermanentError(
+            f"labels.class: the job wants {plan.labeller!r}, this worker's profile has {own!r}; start API and workers "
+            "with one profile"
+        )
+    return ask_own(load_labeller(own), questions)
