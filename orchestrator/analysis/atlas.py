@@ -36,7 +36,8 @@ def clusters(vectors: Vectors, k: int = 30, seed: int = 42) -> npt.NDArray[np.in
     sizes = np.bincount(labels, weights=counts)
     renamed = np.empty(len(sizes), np.int64)
     renamed[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    return renamed[labels][places]
+    named: npt.NDArray[np.int64] = renamed[labels][places]
+    return named
 
 
 def _distinct(

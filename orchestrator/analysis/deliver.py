@@ -1,4 +1,4 @@
-"""A finished job as files: `results.parquet`, `summary.json`, `report.html`."""
+"""A finished job as files: `results.parquet`, `summary.json`, `report.html`, and its studies' tables and figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from orchestrator.analysis.frame import to_frame, write_frame
 from orchestrator.analysis.judge import Judge
 from orchestrator.analysis.report.build import ReportInput, write_report
 from orchestrator.analysis.sources import Sources
+from orchestrator.analysis.studies.files import write_studies
+from orchestrator.analysis.studies.study import NotMade, Outcome
 from orchestrator.analysis.summary import summarise, write_summary
 from orchestrator.analysis.validation import Reported, leave_out
 from orchestrator.store import ArtifactStore
@@ -47,6 +51,10 @@ class Finished:
 
     def sources(self) -> Sources:
         """Raises LookupError if the artifacts are not in this store, NoResultsError if every feature failed."""
+        return self._sources
+
+    @cached_property
+    def _sources(self) -> Sources:
         known = [result for result in self.results if result.HasField("provenance")]
         if not known:  # a failed item has a reason only
             raise NoResultsError(f"job {self.job}: no feature has a result; the first: {self.results[0].reason}")
@@ -63,13 +71,29 @@ def summary_of(finished: Finished, seconds: Mapping[str, float]) -> dict[str, An
 
 
 def deliver(
-    finished: Finished, summary: Mapping[str, Any], out: Path, progress: Callable[[int], None] = lambda _done: None
+    finished: Finished,
+    summary: dict[str, Any],
+    out: Path,
+    progress: Callable[[int], None] = lambda _done: None,
+    studies: Sequence[Outcome] = (),
+    others: Sequence[Finished] = (),
 ) -> None:
-    """Write the three files into `out`."""
+    """Write the three files into `out`, and `tables/` and `figures/` of the studies, if any.
+
+    `others` are the jobs that the studies compare this one with: their rows follow in `results.parquet`.
+    """
     out.mkdir(parents=True, exist_ok=True)
     results = finished.reported.results
-    write_frame(to_frame(results, finished.job), out / "results.parquet")
+    frames = [to_frame(one.reported.results, one.job) for one in (finished, *others)]
+    write_frame(pd.concat(frames, ignore_index=True), out / "results.parquet")
+    if studies:
+        write_studies(studies, out)
+        summary = summary | {"studies": {one.heading.key: _told(one) for one in studies}}
     write_summary(summary, out / "summary.json")
     truth = finished.judge.truth_texts() if finished.judge else {}
-    given = ReportInput(finished.title, finished.job, results, summary, finished.sources(), truth)
+    given = ReportInput(finished.title, finished.job, results, summary, finished.sources(), truth, studies)
     write_report(given, out / "report.html", progress)
+
+
+def _told(outcome: Outcome) -> str:
+    return f"not made: {outcome.because}" if isinstance(outcome, NotMade) else "made"

@@ -13,6 +13,7 @@ from orchestrator.cli.console import CommandError, err, out
 from orchestrator.cli.follow import follow, tell_end
 from orchestrator.cli.index import build_index
 from orchestrator.cli.report import write_files
+from orchestrator.cli.report_inputs import enriched
 from orchestrator.cli.stack_progress import StackProgress
 from orchestrator.cli.summary_table import summary_table
 from orchestrator.client import JobsClient
@@ -31,15 +32,19 @@ EXAMPLE = "steerscope demo --features 16 --out out/demo"
 def demo(
     features: Annotated[str, typer.Option(help="How many interpretable features, or `all`.")] = "64",
     output: Annotated[
-        Path, typer.Option("--out", help="Folder for report.html, summary.json and results.parquet.")
+        Path, typer.Option("--out", help="Folder for report.html, tables/, figures/, summary.json and results.parquet.")
     ] = Path("out/demo"),
     profile: Annotated[str, typer.Option(help="A profile with image sets and a judge.")] = "microworld",
     seed: Annotated[int, typer.Option(help="Seed of the sample, the shuffling and the generated images.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted demo left.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Features treated at a time.")] = 8,
+    with_map: Annotated[
+        bool, typer.Option("--map/--no-map", help="Also the studies of embeddings and labels (slower).")
+    ] = False,
 ) -> None:
     """Start everything, index two image sets, explain and score features by every method, report, stop everything."""
     from orchestrator.analysis.deliver import Finished, summary_of  # pandas: only where it is needed
+    from orchestrator.analysis.gather import material_of
 
     clock = _Clock()
     count = _count(features)
@@ -56,11 +61,13 @@ def demo(
         clock.note("services_up")
         with JobsClient(stack.addresses.api) as client:
             job, results = _work(client, stack, judge, clock, count, seed)
-        finished = Finished(job.id, job.spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
+            finished = Finished(job.id, job.spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
+            material = enriched(material_of([finished], seed), client, with_map, with_map)
         summary = summary_of(finished, clock.seconds)
-        write_files(finished, summary, output)
+        write_files(finished, summary, output, material)
     out.print(summary_table(summary))
-    err.print(f"[bold green]{output}/report.html[/] · results.parquet · summary.json · {clock.seconds['total']:.0f} s")
+    err.print(f"[bold green]{output}/report.html[/] · tables/ · figures/ · results.parquet · summary.json")
+    err.print(f"{clock.seconds['total']:.0f} s from start to results")
 
 
 class _Clock:

@@ -29,6 +29,12 @@ FORBIDDEN = {
     "doctor": ("jobs", "pipeline", "index", "store", "analysis", "worker", "api", "cli", "client", "remote"),
     "local": ("jobs", "pipeline", "index", "analysis", "worker", "api", "cli"),
 }
+# inside analysis: pure parts know nothing of what is made of them
+WITHIN_ANALYSIS = {
+    "writers": ("report", "studies", "statistics", "deliver", "gather", "sources"),
+    "statistics": ("studies", "deliver", "sources", "summary", "writers", "report.build", "report.cards"),
+    "studies": ("report.build", "report.cards", "report.sections", "summary", "deliver", "gather", "sources"),
+}
 
 
 def imports_of(file: Path) -> set[str]:
@@ -77,6 +83,14 @@ def test_inside_the_orchestrator_imports_go_one_way(room):
     for file in files(f"orchestrator/{room}"):
         for name in imports_of(file):
             assert not any(within(name, f"orchestrator.{other}") for other in FORBIDDEN[room]), f"{file.name}: {name}"
+
+
+@pytest.mark.parametrize("room", WITHIN_ANALYSIS)
+def test_inside_analysis_imports_go_one_way(room):
+    for file in files(f"orchestrator/analysis/{room}"):
+        for name in imports_of(file):
+            banned = (f"orchestrator.analysis.{other}" for other in WITHIN_ANALYSIS[room])
+            assert not any(within(name, one) for one in banned), f"{file.name}: {name}"
 
 
 @pytest.mark.parametrize("module", ["orchestrator.cli", "orchestrator.api.server", "orchestrator.queue.app"])

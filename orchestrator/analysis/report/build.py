@@ -12,8 +12,10 @@ from jinja2 import Environment, StrictUndefined
 from orchestrator.analysis.frame import SCORES
 from orchestrator.analysis.report.cards import CARD_SCORES, Card, make_card
 from orchestrator.analysis.report.columns import ANCHORS, SCORE_LABELS
+from orchestrator.analysis.report.sections import section
 from orchestrator.analysis.report.tables import coverage_table, present_columns, score_rows
 from orchestrator.analysis.sources import Sources
+from orchestrator.analysis.studies.study import Outcome
 from orchestrator.analysis.validation import note
 from protos.v1.results_pb2 import FeatureResult
 
@@ -28,6 +30,7 @@ class ReportInput:
     summary: Mapping[str, Any]
     sources: Sources
     truth: Mapping[int, str]
+    studies: Sequence[Outcome] = ()
 
 
 def write_report(given: ReportInput, path: Path, progress: Callable[[int], None] = lambda _done: None) -> None:
@@ -54,6 +57,7 @@ def write_report(given: ReportInput, path: Path, progress: Callable[[int], None]
         cards=cards,
         card_scores=[SCORE_LABELS[score] for score in CARD_SCORES],
         sortable=[score for score in SCORES if any(score in card.best for card in cards)],
+        sections=[section(outcome) for outcome in given.studies],
         provenance=_provenance(given.results),
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from orchestrator.analysis.methods import Role, sorted_rows, with_role
 
 VOTERS = ("iou", "clip", "synthetic_activation", "auroc")
-COLUMNS = ["job", "feature", "variant", "mean_rank", "kept", "tied", "dropped_by"]
+COLUMNS = ["job", "feature", "variant", "mean_rank", "kept", "tied", "tied_texts", "dropped_by"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ def choose_best(
     """One row per (job, feature) with a text, ascending: the `variant` with the lowest `mean_rank`.
 
     Every score ranks the candidates (by default all methods; no controls, anchors or given texts): highest first, equal
-    values share the mean of their ranks, no value ranks last. `tied` variants shared the lowest mean rank; among them a
-    draw decides that depends on seed, feature and names only. `kept`: the filter's verdict on the chosen text, which a
-    missing score does not pass; `dropped_by` names what failed.
+    values share the mean of their ranks, no value ranks last. `tied` variants shared the lowest mean rank, with
+    `tied_texts` different texts; among them a draw decides that depends on seed, feature and names only. `kept`: the
+    filter's verdict on the chosen text, which a missing score does not pass; `dropped_by` names what failed.
     """
     chosen = list(candidates) if candidates is not None else with_role(frame, Role.METHOD)
-    rows = sorted_rows(frame[frame["variant"].isin(chosen) & (frame["text"].fillna("") != "")])
+    rows = sorted_rows(frame[frame["variant"].isin(chosen) & (frame["text"].fillna("").str.strip() != "")])
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
     keys = ["job", "feature"]
@@ -42,6 +42,7 @@ def choose_best(
     rows = rows[rows["mean_rank"] == lowest]
     rows = rows.assign(
         tied=rows.groupby(keys)["variant"].transform("size"),
+        tied_texts=rows.groupby(keys)["text"].transform("nunique"),
         lot=[_lot(seed, feature, variant) for feature, variant in zip(rows["feature"], rows["variant"], strict=True)],
     )
     best = rows.sort_values([*keys, "lot"]).drop_duplicates(keys)

@@ -39,9 +39,8 @@ def _rows(job: str, frame: pd.DataFrame, seed: int) -> Iterator[dict[str, object
         for variant, rival, family in _pairs(frame):
             first, second = measures[variant], measures[rival]
             assert isinstance(first, Ratio) and isinstance(second, Ratio)
-            yield {"job": job, "score": score, "variant": variant, "rival": rival, "family": family} | _tested(
-                first, second, seed
-            )
+            keys = {"job": job, "score": score, "variant": variant, "rival": rival, "family": family}
+            yield {**keys, **_tested(first, second, seed)}
 
 
 def _pairs(frame: pd.DataFrame) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,5 @@
 """The figures of a variant over its features, as measures that can be bootstrapped, restricted and compared."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -42,7 +40,7 @@ def _pooled(part: pd.DataFrame, activations: str, references: References) -> Poo
     return Pooled.count(features, [positives for _, positives, _ in kept], [negatives for *_, negatives in kept])
 
 
-def described(measure: Measure, seed: int = 0) -> Mapping[str, float]:
+def described(measure: Measure, seed: int = 0) -> dict[str, float]:
     """`value`, `low` and `high` (95 % bootstrap over features), and `n`, the number of its features.
 
     No interval for a pooled AUROC of more than 2000 features (NaN).

@@ -1,0 +1,94 @@
+"""Fig. 8: who is chosen how often, by the level of abstraction of the chosen text."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from orchestrator.analysis.methods import in_order, method_of
+from orchestrator.analysis.studies import style
+from orchestrator.analysis.studies.material import Asked, Labels, Material, label_source
+from orchestrator.analysis.studies.study import Heading, MissingInputError, Study, Table, plain_numbers
+
+HEADING = Heading(
+    "levels", "Who wins, by level of abstraction", "Fig. 8", "Which kinds of features does each method find?"
+)
+READING = (
+    "Features whose chosen explanation passes the filter, by the method that gave it; colours say whether the text "
+    "speaks of low-level patterns (colour, texture) or high-level concepts (objects, scenes)."
+)
+KIND, LEVELS, UNREAD = "abstraction", ("low-level", "high-level", "other"), "unreadable"
+
+
+def texts(material: Material) -> pd.DataFrame:
+    """The kept features of all jobs: job, feature, variant, text."""
+    keys = ["job", "feature", "variant"]
+    kept = material.best[material.best["kept"].astype(bool)]
+    return kept[keys].merge(material.frame[[*keys, "text"]], on=keys, how="left", validate="one_to_one")
+
+
+def questions(material: Material) -> list[Asked]:
+    """The level of every kept text, each once."""
+    return [Asked(KIND, text, (text,)) for text in sorted(set(texts(material)["text"].dropna()))]
+
+
+def make(material: Material) -> Study:
+    """Needs chosen explanations that pass the filter, and labels of their level."""
+    kept = texts(material)
+    if kept.empty:
+        raise MissingInputError(
+            "No feature's chosen explanation passes the filter.",
+            "Lower --min-iou and --min-synthetic-activation: scales differ between models.",
+        )
+    labels = material.need_labels(KIND)
+    data = table(kept, labels, material.names)
+    named = data.assign(label=[method_of(variant).label for variant in data["variant"]])
+    columns = ({"name": "job"} if len(material.runs) > 1 else {}) | {"label": "method"}
+    shown = plain_numbers(named, columns | {name: name for name in (*LEVELS, UNREAD, "all")})
+    caption = "Chosen explanations that pass the filter, by method and level of abstraction."
+    return Study(HEADING, READING, (Table("levels", caption, data, shown),), draw(data), (label_source(labels),))
+
+
+def table(kept: pd.DataFrame, labels: Labels, names: dict[str, str]) -> pd.DataFrame:
+    """A row per job and variant: the number of texts of each level, and all."""
+    read = kept.assign(level=[_level(labels, str(text)) for text in kept["text"]])
+    rows = []
+    for job, part in read.groupby("job"):
+        for variant in in_order(part["variant"]):
+            mine = part.loc[part["variant"] == variant, "level"]
+            counted = {level: int((mine == level).sum()) for level in (*LEVELS, UNREAD)}
+            rows.append({"job": job, "name": names[str(job)], "variant": variant} | counted | {"all": len(mine)})
+    return pd.DataFrame(rows)
+
+
+def _level(labels: Labels, text: str) -> str:
+    label = labels.get((KIND, text))
+    return label.value if label is not None and label.value in LEVELS else UNREAD
+
+
+@style.styled
+def draw(data: pd.DataFrame) -> Figure:
+    """A stacked bar per job and method."""
+    drawn = style.figure(7.6, 0.4 * len(data) + 1.3)
+    axis = drawn.subplots()
+    left = pd.Series(0, index=data.index)
+    longest = data["all"].max()
+    for level, tint in zip((*LEVELS, UNREAD), style.CATEGORIES, strict=True):
+        if level == UNREAD and not data[level].any():
+            continue
+        axis.barh(range(len(data)), data[level], left=left, color=tint, label=level, height=0.72)
+        for place, (start, size) in enumerate(zip(left, data[level], strict=True)):
+            if size > 0.03 * longest:
+                dark = tint in (style.CATEGORIES[0], style.CATEGORIES[3])
+                axis.text(start + size / 2, place, str(size), ha="center", va="center", fontsize=8.5,
+                          color="white" if dark else style.INK)  # fmt: skip
+        left = left + data[level]
+    several = data["job"].nunique() > 1
+    labels = [
+        method_of(v).label + (f" · {style.plain(n, 24)}" if several else "")
+        for v, n in zip(data["variant"], data["name"], strict=True)
+    ]
+    axis.set_yticks(range(len(data)), labels)
+    axis.invert_yaxis()
+    axis.set_xlabel("features")
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8.5)
+    style.clean(axis, "x")
+    return drawn

@@ -1,0 +1,76 @@
+"""What several jobs have in common: the figures of every method in every job, over the features that all jobs have."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from orchestrator.analysis.methods import Role, method_of, with_role
+from orchestrator.analysis.statistics.measured import described, measure_of
+from orchestrator.analysis.studies import style
+from orchestrator.analysis.studies.material import Material, Run
+from orchestrator.analysis.studies.study import MissingInputError
+from orchestrator.analysis.studies.words import AXES, PANELS
+
+
+def table(material: Material, runs: Sequence[Run]) -> pd.DataFrame:
+    """A row per job, method and score of the paper: value, low, high, n; joined by feature over the given jobs.
+
+    Raises MissingInputError if the jobs share no feature.
+    """
+    frame = material.frame[material.frame["job"].isin([run.job for run in runs])]
+    jobs = frame.groupby("feature")["job"].nunique()
+    shared = jobs.index[jobs == len(runs)]
+    if not len(shared):
+        raise MissingInputError("The jobs share no feature.", "Submit them with the same --features.")
+    rows = []
+    for run in runs:
+        mine = frame[(frame["job"] == run.job) & frame["feature"].isin(shared)]
+        for variant in with_role(mine, Role.METHOD):
+            part = mine[mine["variant"] == variant]
+            for score in PANELS:
+                found = described(measure_of(part, score, run.references), material.seed)
+                rows.append(
+                    {"job": run.job, "name": material.names[run.job], "variant": variant, "score": score} | found
+                )
+    data = pd.DataFrame(rows)
+    return data[data["n"] > 0].reset_index(drop=True)
+
+
+def different(material: Material, of: dict[str, object], what: str, remedy: str) -> list[Run]:
+    """The runs if at least two differ in `of[job]` and none is unknown (None or empty). Raises MissingInputError."""
+    known = [run for run in material.runs if of[run.job]]
+    if len({of[run.job] for run in known}) < 2:
+        raise MissingInputError(f"The jobs given do not differ in {what}.", remedy)
+    return known
+
+
+@style.styled
+def draw(data: pd.DataFrame, x: Sequence[float], ticks: Sequence[str], title: str) -> Figure:
+    """A panel per score, a line per method over the jobs, which stand at `x` in order of appearance."""
+    scores = [score for score in PANELS if score in set(data["score"])]
+    places = dict(zip(dict.fromkeys(data["job"]), x, strict=True))
+    drawn = style.figure(2.6 * len(scores) + 1.8, 3.4)
+    for axis, score in zip(drawn.subplots(1, len(scores), squeeze=False)[0], scores, strict=True):
+        ends = _panel(axis, data[data["score"] == score], places)
+        axis.set_title(AXES[score], fontsize=10, loc="left")
+        axis.set_xticks(list(x), [style.plain(tick, 18) for tick in ticks], rotation=20 if len(x) > 3 else 0)
+        axis.margins(x=0.12)
+        style.clean(axis)
+        if score == scores[-1]:
+            style.label_ends(axis, ends, 2.5)
+    drawn.supxlabel(title, fontsize=9)
+    return drawn
+
+
+def _panel(axis: Axes, part: pd.DataFrame, places: dict[str, float]) -> list[tuple[float, str, str]]:
+    ends = []
+    for variant, rows in part.groupby("variant"):
+        name, tint = str(variant), style.colour(str(variant))
+        rows = rows.assign(x=rows["job"].map(places)).sort_values("x")  # noqa: PLW2901
+        errors = [(rows["value"] - rows["low"]).fillna(0), (rows["high"] - rows["value"]).fillna(0)]
+        axis.errorbar(rows["x"], rows["value"], [part.clip(lower=0) for part in errors], color=tint, linewidth=1.7,
+                      linestyle=style.line(name), marker=style.marker(name), markersize=5, elinewidth=1)  # fmt: skip
+        ends.append((float(rows["value"].iloc[-1]), method_of(name).label, tint))
+    return ends
