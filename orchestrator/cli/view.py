@@ -35,6 +35,7 @@ def view(
 ) -> None:
     """Look at features: explanations, scores, images, the map, jobs as they run, the playground. Until Ctrl-C."""
     # pandas and uvicorn: only where they are needed
+    from orchestrator.labels.jobs import JobLabeller
     from orchestrator.viewer.server.app import make_app
     from orchestrator.viewer.server.library import Library
     from orchestrator.viewer.server.security import LOOPBACK_NAMES
@@ -51,7 +52,7 @@ def view(
     with connect() as client, listening:
         for job in jobs or ():
             client.get(job)
-        library = Library(client, store, jobs or (), cartographer(client), chooser)
+        library = Library(client, store, jobs or (), cartographer(client), chooser, JobLabeller(client))
         hosts = {*LOOPBACK_NAMES, *(allow_host or ())}
         place = f"http://{LOOPBACK if is_loopback(host) else host}:{listening.getsockname()[1]}/"
         if not is_loopback(host):

@@ -40,8 +40,7 @@ class Cartographer:
         return self._atlas(view, store, "words", vectors_by_words)
 
     def _atlas(self, view: JobView, store: ArtifactStore, source: str, embed: Embed) -> Atlas:
-        shown = {result.feature: view.shown_text(result) for result in view.features}
-        texts = {feature: text for feature, text in shown.items() if text.strip()}
+        texts = view.shown_texts
         version = view.provenance.models.get("sae.features", "") if view.provenance else ""
         inputs = {"format": FORMAT, "texts": [[*pair] for pair in texts.items()], "source": source, "sae": version}
 

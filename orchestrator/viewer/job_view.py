@@ -110,6 +110,12 @@ class JobView:
         chosen = self.choose(frame, seed)
         return {int(feature): str(name) for feature, name in zip(chosen["feature"], chosen["variant"], strict=True)}
 
+    @cached_property
+    def shown_texts(self) -> Mapping[int, str]:
+        """What stands on the map: the text of every feature that has one, ascending."""
+        shown = {result.feature: self.shown_text(result) for result in self.features}
+        return {feature: text for feature, text in shown.items() if text.strip()}
+
     def shown_text(self, result: FeatureResult) -> str:
         """The text that stands for a feature on the map: the chosen one, else the first that there is; may be empty."""
         by_name: dict[str, VariantResult] = {variant.variant: variant for variant in result.variants}

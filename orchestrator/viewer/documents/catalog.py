@@ -19,6 +19,7 @@ class Abilities:
     explain: bool = False  # the playground
     probe: bool = False  # which features fire on a dropped image
     search: bool = False  # nearest explanations by meaning
+    names: bool = False  # ask a labeller for the clusters' names
 
 
 def catalog(jobs: Sequence[JobInfo], abilities: Abilities = Abilities(), title: str = "SteerScope") -> dict[str, Any]:

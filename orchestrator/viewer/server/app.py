@@ -38,7 +38,7 @@ def make_app(
 ) -> Starlette:
     """The application. `connect` opens another connection to the Jobs API, for one stream."""
     pages, live = Pages(library), Live(client, connect)
-    abilities = Abilities(live=True, explain=True, probe=True, search=live.searches)
+    abilities = Abilities(live=True, explain=True, probe=True, search=True, names=library.names)
 
     def first(request: Request) -> Response:
         return _json(to_json(catalog(library.infos(), abilities)))
@@ -50,6 +50,7 @@ def make_app(
             Route("/data/catalog.json", first),
             Route("/data/{job}/table.json", pages.table),
             Route("/data/{job}/map.json", pages.map),
+            Route("/api/names/{job}", pages.name, methods=["POST"]),
             Route("/data/{job}/feature/{feature:int}.json", pages.feature),
             Route("/images/generated/{name}.webp", pages.generated),
             Route("/images/{index}/{image:int}.webp", pages.image),
@@ -79,6 +80,9 @@ class Pages:
     def map(self, request: Request) -> Response:
         found = self._library.map(request.path_params["job"])
         return _json(found) if found is not None else JSONResponse({"working": True}, 202, _FRESH)
+
+    def name(self, request: Request) -> Response:
+        return _json(self._library.name(request.path_params["job"]))
 
     def image(self, request: Request) -> Response:
         index, image = request.path_params["index"], request.path_params["image"]

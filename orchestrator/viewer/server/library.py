@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.client import JobsClient, NotFoundError
-from orchestrator.store import ArtifactStore
+from orchestrator.labels.model import Labeller
+from orchestrator.store import ArtifactStore, StageCache
 from orchestrator.viewer.atlas import Atlas
 from orchestrator.viewer.charting import Cartographer
 from orchestrator.viewer.documents.encoding import to_json
@@ -18,6 +19,7 @@ from orchestrator.viewer.documents.feature import feature
 from orchestrator.viewer.documents.map import map_document
 from orchestrator.viewer.documents.table import table
 from orchestrator.viewer.job_view import Chooser, JobInfo, JobView
+from orchestrator.viewer.naming import ask_names, kept_names
 
 log = logging.getLogger(__name__)
 _LISTED = 100
@@ -49,10 +51,11 @@ class Library:
         wanted: Sequence[str] = (),
         cartographer: Cartographer | None = None,
         choose: Chooser | None = None,
+        labeller: Labeller | None = None,
     ) -> None:
-        """`wanted` limits what is shown to these jobs; without it the newest are."""
+        """`wanted` limits what is shown to these jobs; without it the newest are. `labeller` names clusters."""
         self._client, self.store, self._wanted = client, store, tuple(wanted)
-        self._cartographer, self._choose = cartographer, choose
+        self._cartographer, self._choose, self._labeller = cartographer, choose, labeller
         self._kept: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -85,6 +88,21 @@ class Library:
             raise LookupError(entry.trouble)
         self._chart(entry)
         return None
+
+    @property
+    def names(self) -> bool:
+        """Whether clusters can be named by a labeller."""
+        return self._labeller is not None
+
+    def name(self, job: str) -> bytes:
+        """The map with its clusters named by the labeller; as long as that takes. Raises LookupError without a map."""
+        entry = self._entry(job)
+        if entry.atlas is None or self._labeller is None:
+            raise LookupError(
+                "there is no map to name yet; open it first" if self.names else "nobody names clusters here"
+            )
+        entry.atlas = ask_names(entry.atlas, entry.view.shown_texts, self._labeller, StageCache(self.store))
+        return to_json(map_document(job, entry.atlas))
 
     def _entry(self, job: str) -> _Entry:
         if self._wanted and job not in self._wanted:
@@ -123,7 +141,8 @@ class Library:
 
         def work(make: Callable[[JobView, ArtifactStore], Atlas] = cartographer.atlas) -> None:
             try:
-                entry.atlas = make(entry.view, self.store)
+                atlas = make(entry.view, self.store)
+                entry.atlas = kept_names(atlas, entry.view.shown_texts, StageCache(self.store))
             except Exception as error:  # told to whoever asks for the map; the server lives on
                 log.exception("map of job %s", entry.view.info.id)
                 entry.trouble = f"the map could not be made: {error}"

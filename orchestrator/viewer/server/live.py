@@ -42,11 +42,6 @@ class Live:
             Route("/api/search", self.search),
         ]
 
-    @property
-    def searches(self) -> bool:
-        """Whether the client knows how to search by meaning."""
-        return hasattr(self._client, "search")
-
     async def watch(self, request: Request) -> Response:
         """Server-sent events of a job; `Last-Event-ID` takes a broken stream up again."""
         job, token = request.path_params["job"], request.headers.get("last-event-id", "")
@@ -105,8 +100,6 @@ class Live:
     async def search(self, request: Request) -> Response:
         """`?job=&q=` → `[{feature, variant, text, cosine}]`, nearest in meaning first."""
         job, query = request.query_params.get("job", ""), request.query_params.get("q", "").strip()
-        if not self.searches:
-            raise BadRequestError("this Jobs API does not search by meaning")
         if not 0 < len(query) <= _LONGEST_QUERY:
             raise BadRequestError(f"q: must have 1 to {_LONGEST_QUERY} characters")
         return Response(

@@ -106,7 +106,7 @@ def test_labels_stand_by_text(view):
 def test_the_catalog_says_what_can_be_done():
     job = Job(id="b" * 12, kind="explain", state=DONE, spec=JobSpec(), items_total=3, items_by_state={"done": 3})
     document = catalog([JobInfo.of(job)], Abilities(live=True, search=True))
-    assert document["abilities"] == {"live": True, "explain": False, "probe": False, "search": True}
+    assert document["abilities"] == {"live": True, "explain": False, "probe": False, "search": True, "names": False}
     assert document["jobs"][0] | {"name": f"Job {job.id}", "state": "done", "ended": True} == document["jobs"][0]
     assert {"steering", "informed_masks", "control_random"} <= {method["id"] for method in document["steered"]}
     assert not any(method["id"].startswith("topk") for method in document["steered"])

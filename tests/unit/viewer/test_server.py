@@ -48,6 +48,21 @@ def test_the_map_comes_when_it_is_worked_out(site):
     assert site.get(f"/data/{JOB}/feature/7.json").json()["near"]["texts"]
 
 
+def test_clusters_are_named_when_asked_for(site, jobs, made):
+    assert site.post(f"/api/names/{JOB}").status_code == 404
+    while site.get(f"/data/{JOB}/map.json").status_code == 202:
+        threading.Event().wait(0.05)
+    by_words = site.get(f"/data/{JOB}/map.json").json()
+    named = site.post(f"/api/names/{JOB}").json()
+    assert (by_words["named_by"], named["named_by"]) == ("words", "explainer")
+    assert named["clusters"][0]["name"].startswith("all ")
+    assert named["clusters"][1]["name"] == by_words["clusters"][1]["name"], "an unreadable answer leaves the words"
+    with viewer(jobs, made.store) as url, httpx.Client(base_url=url) as again:
+        while again.get(f"/data/{JOB}/map.json").status_code == 202:
+            threading.Event().wait(0.05)
+        assert again.get(f"/data/{JOB}/map.json").json() == named, "names are kept"
+
+
 def test_a_running_job_grows(site, jobs, made, monkeypatch):
     monkeypatch.setattr("orchestrator.viewer.server.library._FRESH_SECONDS", 0)
     assert len(site.get(f"/data/{RUNNING}/table.json").json()["features"]) == 10

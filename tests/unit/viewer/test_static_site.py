@@ -29,12 +29,7 @@ def document(folder: Path, name: str):
 
 def test_documents_are_those_of_the_server(folder, view):
     assert document(folder, "catalog")["title"] == "Mine"
-    assert document(folder, "catalog")["abilities"] == {
-        "live": False,
-        "explain": False,
-        "probe": False,
-        "search": False,
-    }
+    assert not any(document(folder, "catalog")["abilities"].values())
     assert document(folder, f"{view.info.id}/table") == json.loads(json.dumps(table(view)))
     told = document(folder, f"{view.info.id}/feature/7")
     plain = json.loads(json.dumps(feature(view, 7)))

@@ -47,8 +47,8 @@ export function useTable(job: string | null, round = 0): Loaded<Table> {
 }
 
 /** The map, with the cluster of each feature. */
-export function useMap(job: string | null): Loaded<MapDocument> & { clusterOf: Map<number, number> | null } {
-  const loaded = useDocument<MapDocument>(job && `${job}/map`);
+export function useMap(job: string | null, round = 0): Loaded<MapDocument> & { clusterOf: Map<number, number> | null } {
+  const loaded = useDocument<MapDocument>(job && `${job}/map`, round);
   const map = loaded.value;
   const clusterOf = useMemo(() => (map ? new Map(map.features.map((one, at) => [one, map.cluster[at] as number])) : null), [map]);
   return { ...loaded, clusterOf };

@@ -1,7 +1,7 @@
 // The documents, as orchestrator/viewer/documents builds them.
 export interface Method { id: string; label: string; role: string; slot: string; steered: boolean; informed: boolean }
 export interface ScoreKind { id: string; label: string; help: string }
-export interface Abilities { live: boolean; explain: boolean; probe: boolean; search: boolean }
+export interface Abilities { live: boolean; explain: boolean; probe: boolean; search: boolean; names: boolean }
 
 export interface Job {
   id: string; name: string; state: string; total: number; created: number; started: number; finished: number;

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { imageAt } from "../data/source";
+import { answer, drop, imageAt } from "../data/source";
 import type { Table } from "../data/table";
 import type { MapDocument } from "../data/types";
 import { useKeys, useMap, useMedia, useTable } from "../hooks";
@@ -11,17 +11,20 @@ import { Chart } from "./map_chart";
 import { colours, type Colouring } from "./map_colours";
 import { walk } from "./walk";
 
-export function MapPage({ job, params, round }: PageProps) {
+const NAMERS: Record<string, string> = { words: "their words", explainer: "the language model", grammar: "the grammar of the made world" };
+
+export function MapPage({ catalog, job, params, round }: PageProps) {
+  const [again, setAgain] = useState(0);
   const { value: table, error } = useTable(job, round);
-  const { value: map, error: trouble } = useMap(table ? job : null);
+  const { value: map, error: trouble } = useMap(table ? job : null, again);
   if (error ?? trouble) return <Trouble error={(error ?? trouble) as Error} />;
   if (!table) return <Waiting what="Reading the features…" />;
   if (!map) return <Waiting what="Laying out the explanations. The first time takes a minute or so for ten thousand…" />;
   if (!map.features.length) return <Empty title="Nothing to map yet"><p>No finished feature of this job has an explanation.</p></Empty>;
-  return <Explorer job={job} map={map} table={table} params={params} />;
+  return <Explorer job={job} map={map} table={table} params={params} naming={catalog.abilities.names && map.named_by === "words" ? () => setAgain((old) => old + 1) : null} />;
 }
 
-function Explorer({ job, map, table, params }: { job: string; map: MapDocument; table: Table; params: URLSearchParams }) {
+function Explorer({ job, map, table, params, naming }: { job: string; map: MapDocument; table: Table; params: URLSearchParams; naming: (() => void) | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<{ point: number; x: number; y: number } | null>(null);
   const [typed, setTyped] = useState(params.get("q") ?? "");
@@ -97,6 +100,7 @@ function Explorer({ job, map, table, params }: { job: string; map: MapDocument; 
         <Segments label="Colour by" value={by} options={options} onChange={(value) => set({ by: value === "cluster" ? null : value })} />
         {by === "score" ? <Select label="Score" value={score} options={table.doc.scores.map((one) => [one.id, one.label])} onChange={(value) => set({ score: value })} /> : null}
         <h2>Clusters</h2>
+        {naming ? <Names job={job} done={naming} /> : null}
         <ul class="clusters">
           {order.map((one) => (
             <li><button type="button" aria-pressed={one.number === cluster} onClick={() => set({ cluster: one.number === cluster ? null : one.number })}>
@@ -104,10 +108,24 @@ function Explorer({ job, map, table, params }: { job: string; map: MapDocument; 
             </button></li>
           ))}
         </ul>
-        <p class="dim small">{map.source === "sentences" ? "Laid out by what the sentences mean." : "Laid out by the words that texts share; no sentence model was in reach."} Cluster names come from {map.named_by === "words" ? "their words" : map.named_by}.{cluster !== null ? <> <a href={href("table", "", { job: params.get("job"), cluster })}>This cluster as a table</a></> : null}</p>
+        <p class="dim small">{map.source === "sentences" ? "Laid out by what the sentences mean." : "Laid out by the words that texts share; no sentence model was in reach."} Cluster names come from {NAMERS[map.named_by] ?? map.named_by}.{cluster !== null ? <> <a href={href("table", "", { job: params.get("job"), cluster })}>This cluster as a table</a></> : null}</p>
       </aside>
     </div>
   );
+}
+
+/** A labeller gives the clusters names, as a job of the deployment: only when somebody asks. */
+function Names({ job, done }: { job: string; done: () => void }) {
+  const [state, setState] = useState("");
+  const ask = () => {
+    setState("asking");
+    fetch(`/api/names/${encodeURIComponent(job)}`, { method: "POST" }).then((response) => answer(response)).then(
+      () => { drop(`${job}/map`); done(); },
+      (fault: Error) => setState(fault.message),
+    );
+  };
+  if (state === "asking") return <p class="dim small" role="status"><span class="spinner inline" aria-hidden="true" /> The model is naming them…</p>;
+  return <p class="small">{state ? <span class="missing" role="alert"><bdi>{state}</bdi> </span> : null}<button type="button" class="plain flush" onClick={ask}>Ask the model for names</button></p>;
 }
 
 function Hover({ at, map, table, method, score, job }: { at: { point: number; x: number; y: number }; map: MapDocument; table: Table; method: string; score: string; job: string | null }) {
