@@ -21,7 +21,7 @@ PIP_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.f
 UV := $(if $(PIP_LINKS),UV_FIND_LINKS="$(PIP_LINKS)") UV_BUILD_CONSTRAINT=deploy/build-constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up lint format bench bench-gpu load soak scale fuzz chaos chaos-machine rules e2e protos lock audit zoo screenshot clean
+.PHONY: help env demo test up lint format bench bench-viewer bench-gpu viewer load soak scale fuzz chaos chaos-machine rules e2e protos lock audit zoo screenshot gallery clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,7 +41,8 @@ demo: env ## the main job on the embedded default: FEATURES=n or all, OUT=folder
 	$(BIN)/steerscope demo --features $(FEATURES) --out $(OUT)
 
 test: env ## all tests: unit, integration, conformance
-	$(BIN)/python -m pytest tests/unit tests/integration tests/conformance tests/chaos/machine tests/chaos/rules
+	$(BIN)/python -m pytest tests/unit tests/integration tests/conformance tests/chaos/machine tests/chaos/rules \
+	  tests/browser
 
 up: env ## Redis, the five services, a worker and the API on this machine, until Ctrl-C
 	$(BIN)/steerscope up
@@ -57,6 +58,10 @@ format: env ## put the code in the house's format
 
 bench: env ## ratios measured side by side, printed as a table
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.viewer
+
+bench-viewer: env ## first paint and interactions of the pages with 10,000 features, in Chromium (part of bench)
+	$(BIN)/python -m tests.bench.viewer
 
 bench-gpu: env ## models of the published sizes on this machine's GPU, written to docs/gpu-bench.md
 	$(BIN)/python -m tests.bench.gpu
@@ -85,6 +90,9 @@ chaos-machine: env ## the state machine under EXAMPLES=10000 simulated schedules
 rules: env ## take every reliability rule out of a copy of the code, one by one, and see its test fail
 	$(BIN)/python -m tests.chaos.rules
 
+viewer: ## build the viewer's pages again (needs node and npm; what it builds is in git)
+	cd orchestrator/viewer/web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
 protos: env ## generate the protobuf code again
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \
 	  --mypy_out=. --mypy_grpc_out=. protos/v1/results.proto protos/v1/jobs.proto
@@ -103,6 +111,9 @@ zoo: env ## retrain every model of the microworld from scratch (about 90 minutes
 
 screenshot: env ## picture of the last demo's report for the README (needs chromium)
 	$(BIN)/python docs/screenshot.py $(OUT)/report.html docs/report.png
+
+gallery: env ## pictures of a running `steerscope view` for the docs (needs chromium)
+	$(BIN)/python docs/screenshot.py http://127.0.0.1:8080 docs/gallery
 
 clean: ## remove what runs leave behind
 	rm -rf out .steerscope .mypy_cache .ruff_cache .pytest_cache .hypothesis

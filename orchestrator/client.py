@@ -204,6 +204,11 @@ class JobsClient:
             request.feature = feature
         return self._stream(lambda: self._stub.Explain(request))
 
+    def probe(self, image: bytes, limit: int = 0) -> pb.ProbeResponse:
+        """The features that fire most on an encoded image, at most `limit` (0: 32), with their maps."""
+        request = pb.ProbeRequest(image=image, limit=limit)
+        return self._call(lambda: self._stub.Probe(request, timeout=_TIMEOUT))
+
     def labels(self, job: str) -> Iterator[pb.Label]:
         """The answers of a label job so far, in the order of its questions."""
         return self._stream(lambda: self._stub.Labels(pb.LabelsRequest(job_id=job)))

@@ -14,6 +14,7 @@ from orchestrator.labels.plan import plan as plan_labels
 from orchestrator.pipeline.contrast import contrast_direction
 from orchestrator.pipeline.feature import Hooks, explain_feature
 from orchestrator.pipeline.plan import ExplainPlan
+from orchestrator.pipeline.probe import probe
 from orchestrator.pipeline.resolve import resolve
 from orchestrator.pipeline.target import RawDirection
 from orchestrator.queue.tasks import EXPLAIN, INDEX, LABEL
@@ -27,6 +28,8 @@ from protos.v1.jobs_pb2 import (
     EstimateResponse,
     ExplainRequest,
     JobSpec,
+    ProbeRequest,
+    ProbeResponse,
     SubmitRequest,
 )
 from protos.v1.results_pb2 import FeatureResult, VariantResult
@@ -65,6 +68,10 @@ class Backend(Protocol):
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]
     ) -> FeatureResult:
         """Explain a feature or a direction now; `explained` hears of every text as soon as it is there."""
+        ...
+
+    def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
+        """Which features fire on an image."""
         ...
 
     def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
@@ -114,6 +121,10 @@ class PipelineBackend:
             target = self._direction(request.direction, plan, cancelled)
         hooks = Hooks(cancelled=cancelled, explanation=explained)
         return explain_feature(plan, target, self._deps, hooks, Priority.INTERACTIVE)
+
+    def probe(self, request: ProbeRequest, cancelled: Callable[[], bool]) -> ProbeResponse:
+        facts = self._facts()
+        return probe(request, facts, self._deps.calls(cancelled, facts.versions, Priority.INTERACTIVE))
 
     def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
         version = self._deps.clients.clip.version(SENTENCE)

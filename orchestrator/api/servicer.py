@@ -29,6 +29,7 @@ from orchestrator.api.validation import (
     check_job_id,
     check_limit,
     check_list,
+    check_probe,
     check_results,
     check_search,
     check_submit,
@@ -142,6 +143,11 @@ class Servicer(JobsServicer):
                 yield label
 
     @unary
+    def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
+        check_probe(request)
+        with _place(self._explains, "Explains run", "API_EXPLAINS"):
+            return self._backend.probe(request, lambda: not context.is_active())
+
     def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:
         check_embed(request)
         with self._stream(context) as check:  # it holds its thread as long as the model takes

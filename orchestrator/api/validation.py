@@ -17,6 +17,7 @@ from protos.v1.jobs_pb2 import (
     EstimateRequest,
     ExplainRequest,
     ListRequest,
+    ProbeRequest,
     ResultsRequest,
     SearchRequest,
     SubmitRequest,
@@ -26,6 +27,7 @@ from protos.v1.jobs_pb2 import (
 _JOB_ID = re.compile(r"[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _MOST_JOBS = 1000
+_MOST_PROBED = 1000
 _TASKS = {"spec": "spec to explain features", "index": "index to build one", "label": "label to ask about texts"}
 
 
@@ -147,3 +149,11 @@ def _check_direction(direction: Direction) -> None:
     for side in ("positive", "negative") if direction.HasField("contrast") else ():
         if not getattr(direction.contrast, side):
             raise InvalidRequestError(f"direction.contrast.{side}", "is empty", "give a folder of images")
+
+
+def check_probe(request: ProbeRequest) -> None:
+    """Raise unless there is an image, and the answer has an end. Whether it can be decoded, the sae service says."""
+    if not request.image:
+        raise InvalidRequestError("image", "is empty", "give one encoded image")
+    if not 0 <= request.limit <= _MOST_PROBED:
+        raise InvalidRequestError("limit", f"{request.limit} is not in 0…{_MOST_PROBED}", "leave it 0 for the default")

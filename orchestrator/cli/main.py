@@ -29,6 +29,7 @@ from orchestrator.cli import (
     submit,
     tune,
     up,
+    view,
     watch,
 )
 from orchestrator.cli.console import CommandError, err
@@ -63,6 +64,7 @@ for command in (
     report,
     label,
     search,
+    view,
     tune,
     demo,
     certs,

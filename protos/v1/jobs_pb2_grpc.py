@@ -75,6 +75,11 @@ class JobsStub:
                 request_serializer=protos_dot_v1_dot_jobs__pb2.StatusRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_jobs__pb2.StatusResponse.FromString,
                 _registered_method=True)
+        self.Probe = channel.unary_unary(
+                '/steerscope.v1.Jobs/Probe',
+                request_serializer=protos_dot_v1_dot_jobs__pb2.ProbeRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_jobs__pb2.ProbeResponse.FromString,
+                _registered_method=True)
         self.Embed = channel.unary_unary(
                 '/steerscope.v1.Jobs/Embed',
                 request_serializer=protos_dot_v1_dot_jobs__pb2.EmbedRequest.SerializeToString,
@@ -158,6 +163,13 @@ class JobsServicer:
 
     def Status(self, request, context):
         """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Probe(self, request, context):
+        """Which features fire on an image that is in no set: where a search by image begins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,6 +259,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.Status,
                     request_deserializer=protos_dot_v1_dot_jobs__pb2.StatusRequest.FromString,
                     response_serializer=protos_dot_v1_dot_jobs__pb2.StatusResponse.SerializeToString,
+            ),
+            'Probe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Probe,
+                    request_deserializer=protos_dot_v1_dot_jobs__pb2.ProbeRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_jobs__pb2.ProbeResponse.SerializeToString,
             ),
             'Embed': grpc.unary_unary_rpc_method_handler(
                     servicer.Embed,
@@ -495,6 +512,33 @@ class Jobs:
             '/steerscope.v1.Jobs/Status',
             protos_dot_v1_dot_jobs__pb2.StatusRequest.SerializeToString,
             protos_dot_v1_dot_jobs__pb2.StatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Probe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steerscope.v1.Jobs/Probe',
+            protos_dot_v1_dot_jobs__pb2.ProbeRequest.SerializeToString,
+            protos_dot_v1_dot_jobs__pb2.ProbeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class JobsStub:
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
     Status: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+    Probe: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]
+    """Which features fire on an image that is in no set: where a search by image begins."""
     Embed: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.EmbedRequest, _jobs_pb2.EmbedResponse]
     """Sentence embeddings of texts."""
     Labels: _grpc.UnaryStreamMultiCallable[_jobs_pb2.LabelsRequest, _jobs_pb2.Label]
@@ -74,6 +76,8 @@ class JobsAsyncStub(JobsStub):
     """One feature or one raw direction, at once, before all queued work; sends what is ready as it becomes ready."""
     Status: _aio.UnaryUnaryMultiCallable[_jobs_pb2.StatusRequest, _jobs_pb2.StatusResponse]  # type: ignore[assignment]
     """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+    Probe: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ProbeRequest, _jobs_pb2.ProbeResponse]  # type: ignore[assignment]
+    """Which features fire on an image that is in no set: where a search by image begins."""
     Embed: _aio.UnaryUnaryMultiCallable[_jobs_pb2.EmbedRequest, _jobs_pb2.EmbedResponse]  # type: ignore[assignment]
     """Sentence embeddings of texts."""
     Labels: _aio.UnaryStreamMultiCallable[_jobs_pb2.LabelsRequest, _jobs_pb2.Label]  # type: ignore[assignment]
@@ -148,6 +152,14 @@ class JobsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.StatusResponse, _abc.Awaitable[_jobs_pb2.StatusResponse]]:
         """The deployment at this moment: services and their replicas, queue, workers, jobs, the last failures."""
+
+    @_abc_1.abstractmethod
+    def Probe(
+        self,
+        request: _jobs_pb2.ProbeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.ProbeResponse, _abc.Awaitable[_jobs_pb2.ProbeResponse]]:
+        """Which features fire on an image that is in no set: where a search by image begins."""
 
     @_abc_1.abstractmethod
     def Embed(

@@ -8,7 +8,7 @@ from orchestrator.index.plan import IndexPlanError
 from orchestrator.jobs.model import CancelledItem, ItemContext
 from orchestrator.pipeline.feature import run_feature
 from orchestrator.pipeline.plan import PlanError
-from protos.v1.jobs_pb2 import Contrast, Direction, ExplainRequest, IndexSpec, JobSpec, SubmitRequest
+from protos.v1.jobs_pb2 import Contrast, Direction, ExplainRequest, IndexSpec, JobSpec, ProbeRequest, SubmitRequest
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 from tests.unit.api.conftest import World
 from tests.unit.pipeline import fakes, stage
@@ -90,3 +90,22 @@ def test_texts_are_embedded_by_the_sentence_model_that_is_served(backend: Pipeli
     np.testing.assert_array_equal(embedder.embed(["a dog"]), [expected])
     assert len(backend.sentences(lambda: False).embed(["a dog", "a dog"])) == 2
     assert len(world.services.clip.rows("sentence")) == 1
+
+
+def test_probing_an_image_tells_the_strongest_features_and_where_they_fire(backend: PipelineBackend, world: World):
+    image = sorted((world.images / "test").iterdir())[3].read_bytes()
+    maps = fakes.maps_of(image)
+    found = backend.probe(ProbeRequest(image=image, limit=4), lambda: False)
+    scores = maps.mean(-1)
+    assert [one.feature for one in found.features] == sorted(range(fakes.S), key=lambda f: (-scores[f], f))[:4]
+    assert found.fired == np.count_nonzero(scores) and found.grid == "2x4"
+    for one in found.features:
+        dense = np.zeros(fakes.PATCHES, np.float32)
+        dense[list(one.positions)] = list(one.values)
+        assert np.array_equal(dense, maps[one.feature]) and one.score == pytest.approx(scores[one.feature])
+
+
+def test_an_image_that_the_service_refuses(backend: PipelineBackend, world: World):
+    world.services.sae.refuse = lambda row: True
+    with pytest.raises(PlanError, match=r"^image: "):
+        backend.probe(ProbeRequest(image=b"nothing"), lambda: False)

@@ -23,7 +23,7 @@ def test_every_container_is_locked_up(name):
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service and "docker.sock" not in str(service)
     assert service.get("user", "steerscope") not in ("0", "root")
-    assert ("ports" in service) == (name == "api"), "only the Jobs API is published"
+    assert ("ports" in service) == (name in ("api", "viewer")), "only the Jobs API and the viewer are published"
 
 
 @pytest.mark.parametrize("name", list(COMPOSE["services"]))
@@ -62,6 +62,15 @@ def test_the_api_is_published_on_loopback_unless_told_otherwise():
     assert COMPOSE["networks"]["inside"] == {"internal": True}
 
 
+def test_the_viewer_is_for_this_machine():
+    viewer = COMPOSE["services"]["viewer"]
+    assert viewer["ports"] == ["${VIEWER_BIND:-127.0.0.1}:${VIEWER_PORT:-8080}:8080"]
+    assert (
+        viewer["image"] == COMPOSE["services"]["api"]["image"] and viewer["healthcheck"]["test"][-1] == "127.0.0.1:8080"
+    )
+    assert viewer["environment"] == COMPOSE["services"]["cli"]["environment"], "the token stays in this container"
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_are_where_the_orchestrator_looks_for_them(name):
     service, port = COMPOSE["services"][name], DEFAULT_PORTS[name]
@@ -82,7 +91,7 @@ def test_real_models_get_a_card_the_token_and_the_cache(name):
     assert service["build"]["args"]["TORCH_INDEX"] == "", "the CUDA build"
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "cli"])
+@pytest.mark.parametrize("name", ["api", "worker", "viewer", "cli"])
 def test_image_sets_may_come_from_a_folder_or_from_the_hub(name):
     service = GPU["services"][name]
     assert service["volumes"][0].endswith(":/images:ro") and "models:/cache" in service["volumes"]

@@ -1,0 +1,146 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { download, toCsv } from "../data/csv";
+import { answer, imageAt } from "../data/source";
+import { BEST, select, type Series, type Table } from "../data/table";
+import type { Hit } from "../data/types";
+import { useKeys, useMap, useMedia, useTable } from "../hooks";
+import type { PageProps } from "../main";
+import { go, href, set } from "../route";
+import { Empty, plural, Trouble, Waiting } from "../ui/parts";
+import { filterOf, Filters, orderOf } from "./table_filters";
+import { Head, Row } from "./table_rows";
+import { useRows } from "./virtual";
+import { walk } from "./walk";
+
+/** A series' name in the address: METHOD, or JOB~METHOD of another job. */
+export function seriesOf(names: string[], here: Table, others: Map<string, Table>): Series[] {
+  return names.flatMap((name) => {
+    const [job, method] = name.includes("~") ? (name.split("~", 2) as [string, string]) : [here.doc.job, name];
+    const table = job === here.doc.job ? here : others.get(job);
+    return table ? [{ table, method: table.resolve(method) }] : [];
+  });
+}
+
+export function TablePage({ catalog, job, params, round }: PageProps) {
+  const { value: table, error } = useTable(job, round);
+  const compared = (params.get("cmp") ?? "").split(",").filter(Boolean);
+  const otherJob = compared.find((name) => name.includes("~"))?.split("~")[0] ?? null;
+  const { value: other } = useTable(otherJob, round);
+  const { value: map, clusterOf } = useMap(table ? job : null);
+  const narrow = useMedia("(max-width: 700px)");
+  const [typed, setTyped] = useState(params.get("q") ?? "");
+  const [hits, setHits] = useState<{ q: string; hits: Hit[]; error?: string } | null>(null);
+  const [chosen, setChosen] = useState(-1);
+  const scroller = useRef<HTMLDivElement>(null);
+
+  useEffect(() => setTyped(params.get("q") ?? ""), [params.get("q")]);
+  useEffect(() => {
+    const timer = setTimeout(() => set({ q: typed || null }), 250); // the address follows, the rows are there at once
+    return () => clearTimeout(timer);
+  }, [typed]);
+
+  const method = table?.resolve(params.get("m")) ?? "";
+  const meaning = catalog.abilities.search && params.get("by") === "meaning";
+  useEffect(() => {
+    if (!meaning || !typed.trim()) return setHits(null);
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      const query = new URLSearchParams({ job, q: typed.trim() });
+      fetch(`/api/search?${query}`, { signal: stop.signal }).then((response) => answer<Hit[]>(response))
+        .then((found) => setHits({ q: typed, hits: found }), (fault: Error) => fault.name !== "AbortError" && setHits({ q: typed, hits: [], error: fault.message }));
+    }, 300);
+    return () => { clearTimeout(timer); stop.abort(); };
+  }, [meaning, typed, job]);
+
+  const filter = { ...filterOf(params), q: typed };
+  const order = orderOf(params);
+  const series = useMemo<Series[]>(() => {
+    if (!table) return [];
+    return [{ table, method }, ...seriesOf(compared, table, new Map(other ? [[other.doc.job, other]] : []))];
+  }, [table, other, method, params.get("cmp")]);
+  const ranked = useMemo(() => {
+    if (!hits || hits.error) return null;
+    const places = new Map<number, number>();
+    hits.hits.forEach((hit, place) => places.has(hit.feature) || places.set(hit.feature, place));
+    return places;
+  }, [hits]);
+  const query = params.toString();
+  const rows = useMemo(() => select(series, filter, order, clusterOf, ranked), [series, query, typed, clusterOf, ranked]);
+  const words = meaning ? [] : typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const height = narrow ? 104 + 46 * (series.length - 1) : series.length > 1 ? 72 : 60;
+  const virtual = useRows(scroller, rows.length, height);
+
+  useEffect(() => {
+    if (table) walk.set(job, rows.map((row) => table.doc.features[row] as number), location.hash);
+  }, [table, rows]);
+  useEffect(() => setChosen(-1), [query, typed]);
+  const open = (row: number) => table && go(href("feature", table.doc.features[row] as number, { job: params.get("job"), also: otherJob }));
+  useKeys((key) => {
+    const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[key];
+    if (step) {
+      const next = Math.max(0, Math.min(rows.length - 1, chosen + step));
+      setChosen(next);
+      virtual.show(next);
+    } else if (key === "Enter" && chosen >= 0) open(rows[chosen] as number);
+    else return false;
+    return true;
+  });
+
+  if (error) return <Trouble error={error} />;
+  if (!table) return <Waiting what="Reading the features…" />;
+  if (table.size === 0) return <Empty title="No feature is finished yet"><p>They appear here as they end. <a href={href("job", "", { job: params.get("job") })}>Watch the job</a></p></Empty>;
+  const save = () => download(`steerscope-${job}.csv`, toCsv(csvRows(rows, series)));
+  return (
+    <div class="table-page">
+      <Filters
+        table={table} other={other} catalog={catalog} map={map} params={params} typed={typed} onType={setTyped}
+        shown={rows.length} onCsv={save} trouble={hits?.error ?? ""} method={method}
+      />
+      <div class="sheet" style={{ "--least": narrow ? "0px" : `${series.length > 1 ? 240 + 250 * series.length : 480 + 86 * (table.doc.scores.length + 1)}px` }} role="table" aria-label="Features" aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
+        <Head series={series} order={order} narrow={narrow} />
+        {rows.length === 0 ? (
+          <Empty title="No feature fits">
+            <p><button type="button" class="plain" onClick={() => { setTyped(""); go(href("table", "", { job: params.get("job"), m: params.get("m") }), true); }}>Clear search and filters</button></p>
+          </Empty>
+        ) : (
+          <div class="rows" role="rowgroup" style={{ height: `${virtual.total}px` }}>
+            {virtual.items.map((item) => (
+              <Row
+                key={rows[item.index]} row={rows[item.index] as number} place={item.index} top={item.start} height={height} series={series}
+                words={words} chosen={item.index === chosen} narrow={narrow} cluster={cluster(table, rows[item.index] as number)} onOpen={open} onChoose={setChosen}
+                link={(feature) => href("feature", feature, { job: params.get("job"), also: otherJob })} image={imageAt}
+              />
+            ))}
+          </div>
+        )}
+      </div>
+      <p class="hidden" role="status">{plural(rows.length, "feature")}</p>
+    </div>
+  );
+
+  function cluster(of: Table, row: number): string {
+    const number = clusterOf?.get(of.doc.features[row] as number);
+    return number === undefined ? "" : (map?.clusters[number]?.name ?? "");
+  }
+}
+
+function csvRows(rows: number[], series: Series[]): (string | number | null)[][] {
+  const first = series[0] as Series;
+  const head: (string | number | null)[] = ["feature", "frequency"];
+  for (const one of series) {
+    const prefix = series.length > 1 ? `${one.table === first.table ? "" : `${one.table.doc.job}/`}${one.method} ` : "";
+    head.push(`${prefix}method`, `${prefix}explanation`, `${prefix}outcome`, ...one.table.doc.scores.map((score) => `${prefix}${score.id}`));
+  }
+  const body = rows.map((row) => {
+    const feature = first.table.doc.features[row] as number;
+    const line: (string | number | null)[] = [feature, first.table.doc.frequency[row] ?? null];
+    for (const { table, method } of series) {
+      const at = table === first.table ? row : (table.rowOf.get(feature) ?? -1);
+      line.push(table.methodAt(at, method)?.id ?? "", table.text(at, method), table.outcome(at, method), ...table.doc.scores.map((score) => table.score(at, method, score.id)));
+    }
+    return line;
+  });
+  return [head, ...body];
+}
+
+export { BEST };

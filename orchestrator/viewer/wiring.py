@@ -1,0 +1,45 @@
+"""What the documents are made with where the whole program is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.analysis.atlas import clusters, layout
+from orchestrator.analysis.statistics.choice import choose_best
+from orchestrator.analysis.studies.meanings import CLUSTERS
+from orchestrator.client import JobsClient
+from orchestrator.search.embeddings import ApiEmbedder
+from orchestrator.store import ArtifactStore
+from orchestrator.viewer.charting import Cartographer
+from orchestrator.viewer.job_view import Chooser, JobInfo, JobView
+from orchestrator.viewer.static_site import SiteData
+from protos.v1.jobs_pb2 import Job
+from protos.v1.results_pb2 import FeatureResult
+
+chooser: Chooser = choose_best
+
+
+def _clusters(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """As many as in the study of the map: on average at least five features in each."""
+    return clusters(vectors, min(CLUSTERS, max(len(vectors) // 5, 1)))
+
+
+def cartographer(client: JobsClient | None) -> Cartographer:
+    """UMAP and k-means over sentence embeddings of the Jobs API; without one, over shared words."""
+    return Cartographer(layout, _clusters, None if client is None else ApiEmbedder(client).embed)
+
+
+def site_data(
+    jobs: Iterable[tuple[Job, Sequence[FeatureResult]]],
+    store: ArtifactStore,
+    client: JobsClient | None = None,
+    title: str = "SteerScope",
+) -> SiteData:
+    """Jobs with their results as `write_site` takes them, chosen and charted as the server does."""
+    made = cartographer(client)
+    views = [JobView.over(store, JobInfo.of(job), results, chooser) for job, results in jobs]
+    return SiteData([replace(view, atlas=made.atlas(view, store)) for view in views], store, title)
