@@ -9,7 +9,7 @@ from rich.table import Table
 from orchestrator.cli.connect import Api, connect
 from orchestrator.cli.console import CommandError, err, out, progress_bar
 from orchestrator.client import JobsClient
-from orchestrator.labels.jobs import JobLabeller, LabelsError
+from orchestrator.labels.jobs import JobLabeller
 from orchestrator.labels.model import GRAMMAR, VALUES, Label, Question
 from orchestrator.labels.table import check_suffix, counts_of, questions_of, texts_of, write_labels
 
@@ -45,7 +45,7 @@ def label(
             if not texts:
                 raise CommandError(f"job {job} has no explanation yet; `steerscope watch {job}` waits for them")
             labels = _ask(client, questions_of(texts, kinds), f"labels of {job}")
-    except (ValueError, LabelsError) as error:
+    except ValueError as error:
         raise CommandError(str(error)) from error
     out.print(_table(labels, texts))
     if any(one.source == GRAMMAR for one in labels):

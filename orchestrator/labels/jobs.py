@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from orchestrator.client import JobsClient
+import grpc
+
+from orchestrator.client import JobsClient, JobsError
 from orchestrator.labels.model import Label, Question
 from protos.v1 import jobs_pb2 as pb
 
@@ -13,8 +15,11 @@ _MOST = 1 << 17  # questions of one job: the API takes no more
 _ENDED = ("done", "failed", "cancelled")
 
 
-class LabelsError(RuntimeError):
+class LabelsError(JobsError):
     """A label job ended without all of its answers."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(grpc.StatusCode.ABORTED, message)
 
 
 class JobLabeller:
@@ -27,7 +32,7 @@ class JobLabeller:
     def ask(self, questions: Sequence[Question]) -> list[Label]:
         """A label per question, in their order; keys must differ within a kind.
 
-        Raises JobsError; LabelsError if the job was cancelled meanwhile. A chunk that failed gives labels that say so.
+        Raises JobsError (LabelsError if the job was cancelled meanwhile). A chunk that failed gives labels that say so.
         """
         labels: list[Label] = []
         for start in range(0, len(questions), _MOST):

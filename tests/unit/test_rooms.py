@@ -93,7 +93,10 @@ def test_inside_analysis_imports_go_one_way(room):
             assert not any(within(name, one) for one in banned), f"{file.name}: {name}"
 
 
-@pytest.mark.parametrize("module", ["orchestrator.cli", "orchestrator.api.server", "orchestrator.queue.app"])
+@pytest.mark.parametrize(
+    "module",
+    ["orchestrator.cli", "orchestrator.api.server", "orchestrator.queue.app", "services.microworld.labels"],
+)
 def test_importing_the_orchestrator_does_not_import_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
