@@ -24,6 +24,7 @@ READING = (
     "bootstrap intervals, the lower strip says how many features are left."
 )
 STEP = 0.05
+_ROUNDING = 1e-6  # of cosines in float32: equal texts are as near as can be
 FEWEST = 10  # features: below, a point says nothing
 
 
@@ -72,7 +73,7 @@ def table(frame: pd.DataFrame, variant: str, vectors: Vectors, references: Refer
     rows = []
     for step in range(int(np.floor(near.min() / STEP)) if len(near) else 1, 21):
         threshold = step * STEP
-        kept = near.index[near >= threshold - 1e-9].to_numpy(np.int64)
+        kept = near.index[near >= threshold - _ROUNDING].to_numpy(np.int64)
         if len(kept) < min(FEWEST, len(near)):
             break
         for score, measure in measures.items():

@@ -52,7 +52,9 @@ def results(seed, hostile=False):
             one = variant_result(variant, text, iou=float(np.clip(0.3 + 0.2 * level + 0.1 * rng.normal(), 0, 1)))
             for score in ("clip", "synthetic_activation", "auroc"):
                 one.scores[score].CopyFrom(Score(outcome="ok", value=0.5 + 0.1 * level + 0.02 * rng.normal()))
-            one.generated["learned"].CopyFrom(GeneratedImages(activations=(0.2 * level + rng.random(3)).tolist()))
+            one.generated["learned"].CopyFrom(
+                GeneratedImages(artifacts=["a", "b", "c"], activations=0.2 * level + rng.random(3))
+            )
             variants.append(one)
         found.append(
             FeatureResult(
