@@ -13,6 +13,7 @@ from orchestrator.api.server import ApiServer
 from orchestrator.client import (
     JobsClient,
 )
+from orchestrator.estimate.here import Here
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.model import ItemResult, PermanentError
 from orchestrator.jobs.records import Claim
@@ -42,6 +43,9 @@ class FakeBackend:
         if "unheard" in request.spec.variants:
             raise PlanError("variants", "'unheard' is unknown", "choose from steering")
         return Planned("explain", "{}", [str(feature) for feature in sorted(request.spec.feature_ids)])
+
+    def estimate(self, request: pb.EstimateRequest, here: Here) -> pb.EstimateResponse:
+        return pb.EstimateResponse(items=len(request.spec.feature_ids), threads=here.threads)
 
     def explain(
         self, request: pb.ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]

@@ -14,7 +14,7 @@ from tests.unit.analysis.examples import feature_result
 
 COMMANDS = (
     *("up", "images", "index", "submit", "watch", "results", "explain"),
-    *("cancel", "status", "scale", "report", "tune", "doctor", "demo", "certs"),
+    *("cancel", "status", "scale", "report", "tune", "doctor", "demo", "certs", "export", "import", "estimate"),
 )
 
 
