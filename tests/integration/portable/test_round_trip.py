@@ -136,7 +136,7 @@ def test_without_images_everything_but_them_comes(here, job, there, tmp_path):
 
 def test_an_export_is_never_replaced_by_chance(here, job, exported, tmp_path):
     assert "--force" in str(steerscope(here, "export", job.id, str(exported), code=1).exception)
-    steerscope(here, "export", job.id, str(exported), "--force", "--neuronpedia")
+    steerscope(here, "export", job.id, str(exported), "--force", "--neuronpedia", "--without-viewer")
     foreign = tmp_path / "photos"
     foreign.mkdir()
     (foreign / "cat.jpg").write_bytes(b"x")
@@ -150,7 +150,7 @@ def test_a_job_that_goes_on_stays(here, tmp_path):
     assert "may still change" in str(steerscope(here, "export", job.id, str(tmp_path / "x"), code=1).exception)
     assert not list(tmp_path.iterdir())
     here.client.cancel(job.id)
-    steerscope(here, "export", job.id, str(tmp_path / "x"))
+    steerscope(here, "export", job.id, str(tmp_path / "x"), "--without-viewer")
     assert pd.read_parquet(tmp_path / "x" / "features")["outcome"].tolist() == ["cancelled", "cancelled"]
 
 

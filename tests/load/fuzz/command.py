@@ -27,9 +27,12 @@ SHARES = {
     "List": 0.1,
     "Watch": 0.1,
     "Cancel": 0.15,
-    "Results": 0.1,
+    "Results": 0.05,
+    "Export": 0.02,
+    "Import": 0.05,
+    "Estimate": 0.01,
     "Explain": 0.05,
-    "Status": 0.05,
+    "Status": 0.02,
 }
 _SHOWN = 20
 
