@@ -130,7 +130,7 @@ def _check_plain(metadata: Any, entry: Entry) -> None:
             told = metadata.row_group(group).column(number)
             if told.compression != "UNCOMPRESSED" or not set(told.encodings) <= _PLAIN:
                 raise PortableError(
-                    f"{entry.path}: {told.path_in_schema} is compressed; values must be plain; {_AGAIN}"
+                    f"{entry.path}: {told.path_in_schema} is packed; values must be plain; {_AGAIN}"
                 )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.access import Access
 from orchestrator.analysis.frame import to_frame
 from orchestrator.cli.console import CommandError
-from orchestrator.client import JobsError
+from orchestrator.client import JobsClient, JobsError, UnauthenticatedError
 from orchestrator.portable.errors import PortableError
 from orchestrator.portable.reading import Folder
 from protos.v1 import jobs_pb2 as pb
@@ -170,6 +171,18 @@ def test_imports_are_off_where_others_reach_the_api(redis_server, exported, tmp_
                 assert not place.client.list()
         finally:
             place.close()
+
+
+def test_a_token_goes_with_an_import(redis_server, exported, tmp_path):
+    (tmp_path / "token").write_text("a-token-of-twenty-one")
+    place = Place(redis_server, tmp_path / "place", api_token_file=tmp_path / "token")
+    try:
+        with pytest.raises(UnauthenticatedError):
+            place.client.bring(Folder.open(exported).parts())
+        with JobsClient(place.address, access=Access(token_file=tmp_path / "token")) as client:
+            assert client.bring(Folder.open(exported).parts()).outcome == "imported"
+    finally:
+        place.close()
 
 
 def test_a_folder_that_was_touched_is_refused_in_one_line(there, exported, tmp_path):
