@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.connect import Api, connect
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
 from orchestrator.cli.console import CommandError, err, out, progress_bar
 from orchestrator.client import JobsClient
+from orchestrator.local.stack import Addresses
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import Job
 
 EXAMPLE = "steerscope export 3f2a9c4be01d out/dataset"
@@ -22,8 +25,12 @@ def export(
         bool, typer.Option("--neuronpedia", help="Also write the files that Neuronpedia imports.")
     ] = False,
     model_id: Annotated[str, typer.Option(help="What Neuronpedia calls the model.")] = "vision-model",
+    without_viewer: Annotated[
+        bool, typer.Option("--without-viewer", help="Leave the pages out that open from the folder.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in FOLDER.")] = False,
     api: Api = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Write a job as Parquet tables with a dataset card, its images, its provenance, and what `import` needs."""
     from orchestrator.portable.errors import PortableError  # pyarrow, datasets: only where they are needed
@@ -31,11 +38,12 @@ def export(
 
     try:
         check_place(folder, force=force)
-        with connect(api) as client:
+        store = None if without_viewer else _store(home)
+        with connect(api, home) as client:
             found = client.get(job)
             with whole(folder, force=force) as making:
                 model = model_id if neuronpedia else None
-                counts, missing = _write(client, found, making, images=not without_images, model=model)
+                counts, missing = _write(client, found, making, images=not without_images, model=model, store=store)
     except (PortableError, OSError) as error:
         raise CommandError(str(error)) from error
     if missing:
@@ -45,11 +53,18 @@ def export(
     out.print(json.dumps({"folder": str(folder), "rows": counts, "images_missing": missing}), highlight=False)
 
 
+def _store(home: Path) -> ArtifactStore:
+    """Where the pictures of the pages are, as `report` finds it."""
+    running = Addresses.read(home)
+    return ArtifactStore(running.artifacts if running else OrchestratorSettings().artifacts)
+
+
 def _write(
-    client: JobsClient, job: Job, folder: Path, *, images: bool, model: str | None
+    client: JobsClient, job: Job, folder: Path, *, images: bool, model: str | None, store: ArtifactStore | None
 ) -> tuple[dict[str, int], int]:
-    """Rows by table, and how many images are gone."""
+    """Rows by table, and how many images are gone. Without a store there are no pages."""
     from orchestrator.portable.neuronpedia import Neuronpedia
+    from orchestrator.portable.site import write_static_viewer
     from orchestrator.portable.writing import FolderWriter
 
     def neuronpedia(plan: str) -> Neuronpedia:
@@ -60,6 +75,7 @@ def _write(
         with progress_bar() as bar:
             task = bar.add_task("features", total=job.items_by_state.get("done", 0), note="")
             writer.take(client.export(job.id, images=images), lambda done: bar.update(task, completed=done))
-        return writer.finish(), writer.missing
+        pages = store is not None and write_static_viewer(job, list(client.results(job.id)), store, client, folder)
+        return writer.finish(pages=pages), writer.missing
     finally:
         writer.abandon()

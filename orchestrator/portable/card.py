@@ -67,7 +67,7 @@ def job_file(job: pb.PortableJob, indexes: Mapping[str, bytes]) -> dict[str, Any
     }
 
 
-def card(document: Mapping[str, Any], counts: Mapping[str, int], missing: int) -> str:
+def card(document: Mapping[str, Any], counts: Mapping[str, int], missing: int, *, pages: bool = False) -> str:
     """README.md: YAML that names the configs, then words. Names that people chose are quoted as JSON."""
     configs = [name for name in (EXPLANATIONS, FEATURES, IMAGES) if name in counts]
     name = json.dumps(document["job"]["name"] or f"SteerScope job {document['job']['id']}", ensure_ascii=True)
@@ -93,6 +93,8 @@ def card(document: Mapping[str, Any], counts: Mapping[str, int], missing: int) -
         "",
         "Explanations are a model's words about images: a score without a value has an outcome and a reason.",
     ]
+    if pages:
+        lines += ["", "`viewer/index.html` opens in a browser, without a server."]
     if IMAGES not in counts:
         lines += ["", "The images were left out (`--without-images`)."]
     elif missing:

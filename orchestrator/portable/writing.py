@@ -66,8 +66,8 @@ class FolderWriter:
                     self._take_piece(part.blob)
                     progress(self.done)
 
-    def finish(self) -> dict[str, int]:
-        """Write the rest; rows by table. The folder is whole then."""
+    def finish(self, *, pages: bool = False) -> dict[str, int]:
+        """Write the rest; rows by table. The folder is whole then. `pages`: there is a viewer in it."""
         for item in self._failed:
             self._add_feature(FeatureResult(feature=int(item.item), outcome=item.state, reason=item.reason), 1)
         self._items.close()
@@ -83,7 +83,9 @@ class FolderWriter:
         document = card.provenance(self.job, self._provenance)
         write_json(self.folder / PROVENANCE, document)
         write_json(self.folder / JOB, card.job_file(self.job, self._indexes))
-        (self.folder / CARD).write_text(card.card(document, counts, self.missing), encoding="utf-8", newline="\n")
+        (self.folder / CARD).write_text(
+            card.card(document, counts, self.missing, pages=pages), encoding="utf-8", newline="\n"
+        )
         write_manifest(self.folder, read)
         return counts
 

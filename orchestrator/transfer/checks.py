@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from pydantic import ValidationError
 
 from orchestrator.index.record import IndexRecord
+from orchestrator.pipeline.outcomes import ScoreOutcome, VariantOutcome
 from orchestrator.pipeline.plan import ExplainPlan
 from orchestrator.store import ARRAYS
 from orchestrator.transfer.addresses import FORMAT, INDEX_ID, JOB_ID, RECORD_SUFFIX, digest_in, suffix_of
@@ -27,6 +28,8 @@ from services.serving.images import count_pixels
 _LONGEST_PLAN = 4 << 20
 _LONGEST_REASON = 16 << 10
 _AGAIN = "export the job again"
+_TOLD, _SCORED = frozenset(map(str, VariantOutcome)), frozenset(map(str, ScoreOutcome))
+_FEATURE = re.compile(r"0|[1-9][0-9]{0,9}")
 _ARRAY = re.compile(r"[A-Za-z0-9_]{1,64}\.npy")
 
 
@@ -54,7 +57,7 @@ def check_header(job: pb.PortableJob, most_items: int) -> ExplainPlan:
 
 def check_item(item: pb.PortableItem, plan: ExplainPlan) -> int:
     """The feature that an item is."""
-    if not (item.item.isascii() and item.item.isdecimal()) or str(int(item.item)) != item.item:
+    if not _FEATURE.fullmatch(item.item):
         raise TransferError("items.item", f"{item.item[:40]!r} is not the id of a feature", _AGAIN)
     feature = int(item.item)
     if feature >= plan.dict_size:
@@ -80,7 +83,10 @@ def check_index(index: pb.PortableIndex, wanted: set[str]) -> IndexRecord:
     except ValidationError as error:
         raise TransferError("index.record", _first(error), "use the same release on both sides") from error
     same = {"set_hash": record.set_hash, "arrays": record.arrays, "residuals": record.residuals}
-    made = IndexRecord.make(record.plan, unreadable=record.unreadable, **same)
+    try:
+        made = IndexRecord.make(record.plan, unreadable=record.unreadable, **same)
+    except ValueError as error:  # NaN in the plan: there is no JSON of it to hash
+        raise TransferError("index.record", f"index {index.id}: {error}", _AGAIN) from error
     if not record.id == made.id == index.id:
         raise TransferError("index.record", f"index {index.id} does not hold what its id says", _AGAIN)
     for address in blobs_of(record):
@@ -98,6 +104,10 @@ def check_record(data: bytes, feature: int, plan: ExplainPlan) -> FeatureResult:
         raise TransferError("blob", f"the result of feature {feature} is of {result.feature}", _AGAIN)
     if [variant.variant for variant in result.variants] != list(plan.variants):
         raise TransferError("blob", f"feature {feature} has other variants than the plan", _AGAIN)
+    for variant in result.variants:
+        told = {score.outcome for score in variant.scores.values()}
+        if variant.outcome not in _TOLD or not told <= _SCORED or not variant.scores.keys() <= set(plan.scores):
+            raise TransferError("blob", f"feature {feature} has an outcome or a score that there is not", _AGAIN)
     if any(not 0 <= top.image < 1 << 40 for top in (*result.explain_images, *result.test_images)):
         raise TransferError("blob", f"feature {feature} has a top image with an impossible id", _AGAIN)
     return result

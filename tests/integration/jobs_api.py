@@ -14,6 +14,7 @@ from orchestrator.client import (
     JobsClient,
 )
 from orchestrator.deps import Deps
+from orchestrator.estimate.here import Here
 from orchestrator.index.reader import IndexCache
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
@@ -56,6 +57,9 @@ class FakeBackend:
         if "unheard" in request.spec.variants:
             raise PlanError("variants", "'unheard' is unknown", "choose from steering")
         return Planned("explain", "{}", [str(feature) for feature in sorted(request.spec.feature_ids)])
+
+    def estimate(self, request: pb.EstimateRequest, here: Here) -> pb.EstimateResponse:
+        return pb.EstimateResponse(items=len(request.spec.feature_ids), threads=here.threads)
 
     def explain(
         self, request: pb.ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]

@@ -93,5 +93,5 @@ def steerscope(place: Place, *words: str, code: int = 0) -> Result:
 
 
 def export(place: Place, job: pb.Job, folder: Path, *options: str) -> Path:
-    steerscope(place, "export", job.id, str(folder), *options)
+    steerscope(place, "export", job.id, str(folder), "--without-viewer", *options)
     return folder

@@ -1,8 +1,10 @@
 """What comes from elsewhere may come from anybody: every broken rule is refused, and nothing is seen of the job."""
 
+import contextlib
 import hashlib
 import io
 import json
+import random
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from orchestrator.transfer.errors import TransferError
 from orchestrator.transfer.incoming import Incoming, Limits
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult
+from tests.load.fuzz.mutation import mutate_message
 
 pytestmark = pytest.mark.integration
 Parts = list[pb.Part]
@@ -182,6 +185,11 @@ HOSTILE: dict[str, tuple[Callable[[Parts], object], str]] = {
         lambda p: record(p, lambda r: setattr(r.variants[0], "variant", "x")),
         "other variants than the plan",
     ),
+    "an outcome that there is not": (
+        lambda p: record(p, lambda r: setattr(r.variants[0], "outcome", "x" * 10_000)),
+        "an outcome or a score that there is not",
+    ),
+    "an item of five thousand digits": (lambda p: item(p, item="9" * 5000), "is not the id of a feature"),
     "a result that is none": (lambda p: replaced(p, ".pb", b"\xff\xff"), "cannot be read"),
     "a result that names a path": (
         lambda p: record(p, lambda r: r.variants[0].generated["learned"].artifacts.append("/etc/passwd")),
@@ -213,6 +221,19 @@ def test_the_parts_as_they_are_pass(parts, tmp_path):
     incoming = take(parts, ArtifactStore(str(tmp_path)))
     assert incoming.images > 10 and not incoming.images_missing
     assert sum(incoming.ended().outcomes.values()) > 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_mutated_parts_are_refused_in_words_or_pass(parts, tmp_path, seed):
+    """Twenty streams each, a part or two of which were changed at random: no fault that nobody foresaw."""
+    rng = random.Random(seed)
+    store = ArtifactStore(str(tmp_path))
+    for _ in range(20):
+        spoiled = [pb.Part.FromString(part.SerializeToString()) for part in parts]
+        for _ in range(rng.choice((1, 1, 2))):
+            mutate_message(rng, rng.choice(spoiled[:12]))
+        with contextlib.suppress(TransferError):
+            take(spoiled, store)
 
 
 def test_an_image_must_be_one(parts, tmp_path):

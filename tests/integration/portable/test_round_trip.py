@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.access import Access
 from orchestrator.analysis.frame import to_frame
 from orchestrator.cli.console import CommandError
-from orchestrator.client import JobsError
+from orchestrator.client import JobsClient, JobsError, UnauthenticatedError
 from orchestrator.portable.errors import PortableError
 from orchestrator.portable.reading import Folder
 from protos.v1 import jobs_pb2 as pb
@@ -136,7 +137,7 @@ def test_without_images_everything_but_them_comes(here, job, there, tmp_path):
 
 def test_an_export_is_never_replaced_by_chance(here, job, exported, tmp_path):
     assert "--force" in str(steerscope(here, "export", job.id, str(exported), code=1).exception)
-    steerscope(here, "export", job.id, str(exported), "--force", "--neuronpedia")
+    steerscope(here, "export", job.id, str(exported), "--force", "--neuronpedia", "--without-viewer")
     foreign = tmp_path / "photos"
     foreign.mkdir()
     (foreign / "cat.jpg").write_bytes(b"x")
@@ -150,7 +151,7 @@ def test_a_job_that_goes_on_stays(here, tmp_path):
     assert "may still change" in str(steerscope(here, "export", job.id, str(tmp_path / "x"), code=1).exception)
     assert not list(tmp_path.iterdir())
     here.client.cancel(job.id)
-    steerscope(here, "export", job.id, str(tmp_path / "x"))
+    steerscope(here, "export", job.id, str(tmp_path / "x"), "--without-viewer")
     assert pd.read_parquet(tmp_path / "x" / "features")["outcome"].tolist() == ["cancelled", "cancelled"]
 
 
@@ -170,6 +171,18 @@ def test_imports_are_off_where_others_reach_the_api(redis_server, exported, tmp_
                 assert not place.client.list()
         finally:
             place.close()
+
+
+def test_a_token_goes_with_an_import(redis_server, exported, tmp_path):
+    (tmp_path / "token").write_text("a-token-of-twenty-one")
+    place = Place(redis_server, tmp_path / "place", api_token_file=tmp_path / "token")
+    try:
+        with pytest.raises(UnauthenticatedError):
+            place.client.bring(Folder.open(exported).parts())
+        with JobsClient(place.address, access=Access(token_file=tmp_path / "token")) as client:
+            assert client.bring(Folder.open(exported).parts()).outcome == "imported"
+    finally:
+        place.close()
 
 
 def test_a_folder_that_was_touched_is_refused_in_one_line(there, exported, tmp_path):

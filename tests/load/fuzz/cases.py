@@ -16,7 +16,7 @@ from tests.conformance.samples import SAMPLES, TYPES
 from tests.load.fuzz.mutation import mutate_bytes, mutate_message
 
 _JOBS = jobs.DESCRIPTOR.services_by_name["Jobs"].full_name
-STREAMS = ("Watch", "Results", "Explain", "Labels", "Search")
+STREAMS = ("Watch", "Results", "Explain", "Labels", "Search", "Export")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,9 @@ def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
         "Watch": [jobs.WatchRequest(job_id=done), jobs.WatchRequest(job_id=done, resume_token="0-0")],
         "Cancel": [jobs.CancelRequest(job_id=done)],
         "Status": [jobs.StatusRequest(), jobs.StatusRequest(limit=3)],
+        "Export": [jobs.ExportRequest(job_id=done, without_images=True)],
+        "Import": _parts(done),
+        "Estimate": [jobs.EstimateRequest(spec=spec), jobs.EstimateRequest(index=index)],
         "Results": [jobs.ResultsRequest(job_id=done, feature_ids=[0], variants=["steering"])],
         "Labels": [jobs.LabelsRequest(job_id=done)],
         "Embed": [jobs.EmbedRequest(texts=["a dog", "a cat"])],
@@ -95,6 +98,19 @@ def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
             jobs.ExplainRequest(direction=contrast, spec=others[0]),
         ],
     }
+
+
+def _parts(done: str) -> list[Any]:
+    """First parts of an import: a call is one message here, so that none is whole."""
+    job = jobs.PortableJob(format=1, id=done, request_id="fuzz", plan="{}", items=1, created=1, finished=2)
+    item = jobs.PortableItem(item="1", state="failed", reason="broken")
+    piece = jobs.BlobPiece(address=f"blobs/ab/{'ab' * 32}.pb", data=b"x", last=True)
+    return [
+        jobs.Part(job=job),
+        jobs.Part(items=jobs.PortableItems(items=[item])),
+        jobs.Part(index=jobs.PortableIndex(id="0" * 16, record=b"{}")),
+        jobs.Part(blob=piece),
+    ]
 
 
 def api_cases(rng: Random, valid: Mapping[str, list[Any]], shares: Mapping[str, float]) -> Iterator[Case]:

@@ -15,6 +15,7 @@ from tests.unit.analysis.examples import feature_result
 COMMANDS = (
     *("up", "images", "index", "submit", "watch", "results", "explain"),
     *("cancel", "status", "scale", "report", "tune", "doctor", "demo", "certs", "label", "search"),
+    *("export", "import", "estimate"),
 )
 
 
