@@ -15,6 +15,8 @@ from typing import Any
 SIZE = "1240,1480"
 QUIET = ("--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking", "--disable-sync")
 WINDOW = {"width": 1280, "height": 860}
+# images out of sight are not loaded, and never will be
+LOADED = "() => [...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
 PATIENCE = 300_000  # milliseconds: the first map of a job is laid out while we wait
 
 
@@ -52,7 +54,7 @@ def gallery(browser: str, site: str, folder: Path) -> None:
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
             take(page, site)
-            page.wait_for_function("() => [...document.images].every(one => one.complete)")
+            page.wait_for_function(LOADED)
             page.screenshot(path=folder / f"{name}.png")
             context.close()
         opened.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.analysis.studies.meanings import key_of, questions
 from orchestrator.labels.model import Labeller, Question
 from orchestrator.store import JSON, StageCache
 from orchestrator.viewer.atlas import Atlas
@@ -38,6 +37,8 @@ def kept_names(atlas: Atlas, texts: Mapping[int, str], cache: StageCache) -> Atl
 
 
 def _questions(atlas: Atlas, texts: Mapping[int, str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    from orchestrator.analysis.studies.meanings import questions  # matplotlib: only where clusters are named
+
     members = [texts[feature] for feature in atlas.features.tolist()]
     return [(*one,) for one in questions(pd.DataFrame({"text": members, "cluster": atlas.cluster}))]
 
@@ -47,5 +48,7 @@ def _inputs(asked: list[tuple[str, str, tuple[str, ...]]]) -> dict[str, Any]:
 
 
 def _named(atlas: Atlas, told: Mapping[str, Any]) -> Atlas:
+    from orchestrator.analysis.studies.meanings import key_of
+
     names = tuple(told["names"].get(key_of(number), name) for number, name in enumerate(atlas.names))
     return replace(atlas, names=names, named_by=", ".join(told["sources"]) or atlas.named_by)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from orchestrator.analysis.atlas import clusters, layout
 from orchestrator.analysis.statistics.choice import choose_best
-from orchestrator.analysis.studies.meanings import CLUSTERS
 from orchestrator.client import JobsClient
 from orchestrator.search.embeddings import ApiEmbedder
 from orchestrator.store import ArtifactStore
@@ -25,6 +24,8 @@ chooser: Chooser = choose_best
 
 def _clusters(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """As many as in the study of the map: on average at least five features in each."""
+    from orchestrator.analysis.studies.meanings import CLUSTERS  # matplotlib: only where a map is made
+
     return clusters(vectors, min(CLUSTERS, max(len(vectors) // 5, 1)))
 
 

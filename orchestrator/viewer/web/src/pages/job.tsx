@@ -84,7 +84,7 @@ export function JobPage({ catalog, job, params }: PageProps) {
       </header>
       {now.total ? (
         <section aria-label="Progress">
-          <div class="progress" role="progressbar" aria-valuemin={0} aria-valuemax={now.total} aria-valuenow={now.total - left}>
+          <div class="progress" role="progressbar" aria-label="Finished features" aria-valuemin={0} aria-valuemax={now.total} aria-valuenow={now.total - left}>
             {STATES.map((state) => <span class={`s-${state}`} style={{ width: `${share(state) * 100}%` }} title={`${state}: ${now.items[state] ?? 0}`} />)}
           </div>
           <dl class="tiles">

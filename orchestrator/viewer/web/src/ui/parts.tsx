@@ -72,7 +72,7 @@ export function Select(props: {
   return (
     <label class="field">
       <span class={props.hideLabel ? "hidden" : ""}>{props.label}</span>
-      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
         {props.options.map(([value, label]) => <option value={value} selected={value === props.value}>{label}</option>)}
       </select>
     </label>
