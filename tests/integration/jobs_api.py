@@ -75,6 +75,9 @@ class FakeBackend:
             self.stopped.set()
         return result
 
+    def probe(self, request: pb.ProbeRequest, cancelled: Callable[[], bool]) -> pb.ProbeResponse:
+        return pb.ProbeResponse()
+
     def sentences(self, cancelled: Callable[[], bool]) -> StoredEmbedder:
         return StoredEmbedder(Calls(self.services, 5, 0.1, cancelled), self.store, "fake")
 

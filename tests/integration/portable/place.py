@@ -4,8 +4,7 @@ import os
 import uuid
 from pathlib import Path
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from orchestrator.api.backend import PipelineBackend
 from orchestrator.api.server import ApiServer

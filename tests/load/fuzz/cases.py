@@ -12,7 +12,7 @@ from protos.v1 import jobs_pb2 as jobs
 from services.serving import wire
 from services.serving.oip import SERVICE_NAME, pb
 from services.serving.spec import DataType
-from tests.conformance.samples import SAMPLES, TYPES
+from tests.conformance.samples import SAMPLES, TYPES, picture
 from tests.load.fuzz.mutation import mutate_bytes, mutate_message
 
 _JOBS = jobs.DESCRIPTOR.services_by_name["Jobs"].full_name
@@ -92,6 +92,7 @@ def api_requests(done: str, folder: str) -> dict[str, list[Any]]:
             jobs.SearchRequest(text="a dog", job_ids=[done], limit=3),
             jobs.SearchRequest(text="a dog", variants=["steering"], min_scores={"iou": 0.1}, outcomes=["ok"]),
         ],
+        "Probe": [jobs.ProbeRequest(image=picture("PNG"), limit=3)],
         "Explain": [
             jobs.ExplainRequest(feature=1, spec=others[0]),
             jobs.ExplainRequest(direction=jobs.Direction(values=[0.5] * 16, name="d"), spec=others[0]),

@@ -23,10 +23,10 @@ from tests.simulation.deployment import Shape, deployment
 # Explain computes in the API's own process, and Submit plans: the cheap ones get more messages.
 SHARES = {
     "Submit": 0.3,
-    "Get": 0.15,
-    "List": 0.1,
+    "Get": 0.1,
+    "List": 0.07,
     "Watch": 0.1,
-    "Cancel": 0.15,
+    "Cancel": 0.1,
     "Results": 0.05,
     "Export": 0.02,
     "Import": 0.05,
@@ -35,7 +35,8 @@ SHARES = {
     "Status": 0.02,
     "Labels": 0.03,
     "Embed": 0.05,
-    "Search": 0.05,
+    "Search": 0.03,
+    "Probe": 0.02,
 }
 _SHOWN = 20
 

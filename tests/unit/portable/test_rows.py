@@ -15,7 +15,7 @@ from tests.unit.analysis.examples import feature_result
 ODD = st.text(
     st.one_of(
         st.sampled_from("\x00\r\n\t\u2028\u202e\u2066\ufeff\"',;=+-@\\{}<>&\U0001f980\ud7ff\ue000"),
-        st.characters(exclude_categories=("Cs",)),
+        st.characters(exclude_categories=["Cs"]),
     ),
     max_size=40,
 )
