@@ -82,5 +82,6 @@ def test_every_list_of_the_api_has_a_limit():
                 look(field.message_type)
 
     for method in pb.DESCRIPTOR.services_by_name["Jobs"].methods:
-        look(method.input_type)
+        if not method.client_streaming:  # an import is checked part by part (orchestrator/transfer/checks.py)
+            look(method.input_type)
     assert seen == {name.rpartition(".")[2] for name in sizes._ITEMS}
