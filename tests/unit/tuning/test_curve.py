@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.judge import verdict
-from orchestrator.analysis.table import bootstrap_interval, pooled_auroc, score_table
 from orchestrator.analysis.statistics.measures import Pooled, Ratio, difference, interval
+from orchestrator.analysis.table import bootstrap_interval, pooled_auroc, score_table
 from tests.unit.analysis.test_judge import TwoFeatureJudge
 from tests.unit.tuning.examples import curve_of, drawn, failed, feature, grid, told, tuned, wish
 
