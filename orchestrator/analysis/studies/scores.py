@@ -94,7 +94,7 @@ def draw(data: pd.DataFrame) -> Figure:
     figures = [figure for figure in PANELS if figure in set(data["score"])]
     variants = in_order(data["variant"])
     drawn = style.figure(2.3 * len(figures) + 2.2, (0.3 * len(variants) + 1.0) * len(jobs))
-    axes = drawn.subplots(len(jobs), len(figures), sharey=True, squeeze=False)
+    axes = drawn.subplots(len(jobs), len(figures), sharex="col", sharey=True, squeeze=False)
     for row, job in zip(axes, jobs, strict=True):
         for axis, figure in zip(row, figures, strict=True):
             part = data[(data["job"] == job) & (data["score"] == figure)].set_index("variant")
