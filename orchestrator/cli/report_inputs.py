@@ -6,11 +6,16 @@ The one place where the report meets the rooms `search` and `labels`.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.console import err
+from rich.progress import Progress
+
+from orchestrator.cli.console import err, progress_bar
 from orchestrator.client import JobsClient, JobsError
+from orchestrator.labels.jobs import JobLabeller
+from orchestrator.labels.model import Question
+from orchestrator.search.embeddings import ApiEmbedder
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.gather import Ask, Embed
+    from orchestrator.analysis.gather import Ask
     from orchestrator.analysis.studies.material import Material
 
 
@@ -18,11 +23,13 @@ def enriched(material: "Material", client: JobsClient, with_map: bool, with_labe
     """With what is wanted and can be had; what cannot is said, and the studies that need it say so, too."""
     from orchestrator.analysis import gather  # pandas: only where it is needed
 
-    embed, ask = embedder(client) if with_map else None, labeller(client) if with_labels else None
-    if embed is not None:
-        material = _tried("sentence embeddings", lambda: gather.with_vectors(material, embed)) or material
-    if ask is not None:
-        material = _tried("labels", lambda: gather.with_labels(material, ask)) or material
+    with progress_bar() as bar:
+        if with_map:
+            embed = ApiEmbedder(client, _shown(bar, "embeddings")).embed
+            material = _tried("sentence embeddings", lambda: gather.with_vectors(material, embed)) or material
+        if with_labels:
+            labeller = JobLabeller(client, _shown(bar, "labels"), "labels of a report")
+            material = _tried("labels", lambda: gather.with_labels(material, _asking(labeller))) or material
     return material
 
 
@@ -34,14 +41,11 @@ def _tried(what: str, get: Callable[[], "Material"]) -> "Material | None":
         return None
 
 
-def embedder(client: JobsClient) -> "Embed | None":
-    """What embeds texts; None as long as the API cannot. At the merge: `ApiEmbedder(client).embed`."""
-    return None
+def _asking(labeller: JobLabeller) -> "Ask":
+    return lambda asked: labeller.ask([Question(one.kind, one.key, tuple(one.texts)) for one in asked])
 
 
-def labeller(client: JobsClient) -> "Ask | None":
-    """What answers questions; None as long as no labels can be asked for.
-
-    At the merge: `lambda asked: JobLabeller(client).ask([Question(*one) for one in asked])`.
-    """
-    return None
+def _shown(bar: Progress, what: str) -> Callable[[int, int], None]:
+    """A line of its own, from the first news on."""
+    task = bar.add_task(what, total=None, note="", visible=False)
+    return lambda done, total: bar.update(task, completed=done, total=total, visible=True)
