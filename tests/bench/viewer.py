@@ -129,7 +129,7 @@ def measure(features: int, turns: int) -> list[Figure]:
         jobs.add(JOB, made.results, name=f"{features} features")
         with viewer(jobs, made.store) as url, chromium() as browser:
             bench = Bench(browser, url)
-            bench.open("map").locator("canvas").wait_for(timeout=300_000)  # the documents are made, the map is laid out
+            bench.open("map").locator("canvas").wait_for(timeout=900_000)  # the documents are made, the map is laid out
             bench.paints(turns)
             bench.table()
             bench.map()
