@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from protos.v1.jobs_pb2 import JobSpec
+from protos.v1.jobs_pb2 import FeatureRange, JobSpec
 from tests.simulation.deployment import Shape, deployment
 
 LATENCIES = {"VLM": 400, "GENERATOR": 600, "SEGMENTER": 300, "SAE": 100, "CLIP": 50}  # ms a batch
@@ -20,8 +20,8 @@ def main(features: int) -> None:
     environment = {f"STEERSCOPE_{name}_LATENCY_MS": str(value) for name, value in LATENCIES.items()}
     environment |= {f"STEERSCOPE_{name}_MAX_BATCH_SIZE": "8" for name in LATENCIES} | {"STEERSCOPE_SAE_FEATURES": "256"}
     with tempfile.TemporaryDirectory() as home, deployment(Path(home), Shape(environment=environment)) as running:
-        running.finish(running.client.submit(JobSpec(feature_range={"start": 0, "stop": 16})))
-        spec = JobSpec(feature_range={"start": 16, "stop": 16 + features})
+        running.finish(running.client.submit(JobSpec(feature_range=FeatureRange(start=0, stop=16))))
+        spec = JobSpec(feature_range=FeatureRange(start=16, stop=16 + features))
         told = running.client.estimate(spec)
         job = running.finish(running.client.submit(spec))
     took = job.finished - job.created

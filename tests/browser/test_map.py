@@ -6,7 +6,7 @@ from tests.browser.conftest import FEATURES, Site
 
 
 def opened(site: Site, route: str = "map", **options) -> Page:
-    page = site.open(route, **options)
+    page: Page = site.open(route, **options)
     expect(page.locator("canvas").first).to_be_visible()
     page.wait_for_timeout(300)
     return page
@@ -15,7 +15,7 @@ def opened(site: Site, route: str = "map", **options) -> Page:
 def lonely_point(page: Page, site: Site) -> tuple[int, float, float]:
     """A feature that no other is near, and where it is on the canvas (as `Chart` places it)."""
     job = site.jobs.list()[0].id
-    return page.evaluate(
+    found: tuple[int, float, float] = page.evaluate(
         """async job => {
           const map = await (await fetch(`/data/${job}/map.json`)).json();
           const box = document.querySelector('canvas').getBoundingClientRect();
@@ -29,6 +29,7 @@ def lonely_point(page: Page, site: Site) -> tuple[int, float, float]:
         }""",
         job,
     )
+    return found
 
 
 def test_hover_shows_and_click_opens(site: Site, made):

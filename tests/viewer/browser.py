@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -34,7 +35,7 @@ class Heard:
 
 
 @contextmanager
-def chromium() -> Iterator:
+def chromium() -> Iterator[Any]:
     """A browser. Raises RuntimeError where there is none."""
     if CHROMIUM is None:
         raise RuntimeError(MISSING)
@@ -53,5 +54,5 @@ def listen(context) -> Heard:
     heard = Heard()
     context.on("request", lambda request: heard.requests.append(request.url))
     context.on("weberror", lambda error: heard.errors.append(str(error.error)))
-    context.on("console", lambda message: message.type == "error" and heard.errors.append(message.text))
+    context.on("console", lambda message: heard.errors.extend([message.text] if message.type == "error" else []))
     return heard

@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -22,7 +23,7 @@ class FakeJobs(JobsClient):
     def __init__(self) -> None:
         self.jobs: dict[str, pb.Job] = {}
         self.found: dict[str, list[FeatureResult]] = {}
-        self.events: dict[str, queue.Queue] = {}
+        self.events: dict[str, queue.Queue[Any]] = {}
         self.explained: list[tuple[int, list[str]]] = []
         self.probed: list[bytes] = []
         self.closed = threading.Event()
@@ -97,7 +98,8 @@ class FakeJobs(JobsClient):
         for row, text in zip(rows, texts, strict=True):
             for word in text.split():
                 row[hashlib.sha256(word.encode()).digest()[0] % 64] += 1
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return unit
 
     def search(self, text: str, jobs: Sequence[str] = (), **_: object) -> pb.SearchResponse:
         hits = []

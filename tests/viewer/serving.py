@@ -21,7 +21,8 @@ def quick_layout(vectors: np.ndarray) -> np.ndarray:
     """Two principal components with a little noise: a map without UMAP's minute."""
     middle = vectors - vectors.mean(axis=0)
     axes = np.linalg.svd(middle.T @ middle)[0][:, :2]
-    return (middle @ axes + np.random.default_rng(0).normal(0, 0.03, (len(vectors), 2))).astype(np.float32)
+    laid: np.ndarray = middle @ axes + np.random.default_rng(0).normal(0, 0.03, (len(vectors), 2))
+    return laid.astype(np.float32)
 
 
 def quick_clusters(vectors: np.ndarray) -> np.ndarray:

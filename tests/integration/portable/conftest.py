@@ -22,7 +22,8 @@ def here(redis_server, tmp_path_factory) -> Iterator[Place]:
 
 @pytest.fixture(scope="package")
 def job(here) -> pb.Job:
-    return here.run(SPEC, fail=("3",), request_id="the-job")
+    job: pb.Job = here.run(SPEC, fail=("3",), request_id="the-job")
+    return job
 
 
 @pytest.fixture(scope="package")

@@ -15,7 +15,7 @@ SCRIPT = re.compile(r"^steerscope\((\"[^\"]*\"),(.*)\)\n$", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def folder(view, made, cartographer, tmp_path_factory) -> Path:
+def folder(view, made, cartographer, tmp_path_factory):
     place = tmp_path_factory.mktemp("site")
     write_site(SiteData([replace(view, atlas=cartographer.atlas(view, made.store))], made.store, "Mine"), place)
     return place
