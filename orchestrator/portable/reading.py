@@ -129,9 +129,7 @@ def _check_plain(metadata: Any, entry: Entry) -> None:
         for number in range(metadata.num_columns):
             told = metadata.row_group(group).column(number)
             if told.compression != "UNCOMPRESSED" or not set(told.encodings) <= _PLAIN:
-                raise PortableError(
-                    f"{entry.path}: {told.path_in_schema} is packed; values must be plain; {_AGAIN}"
-                )
+                raise PortableError(f"{entry.path}: {told.path_in_schema} is packed; values must be plain; {_AGAIN}")
 
 
 def _cut(address: str, data: bytes) -> Iterator[pb.Part]:
