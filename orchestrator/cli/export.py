@@ -1,10 +1,12 @@
 """`steerscope export`: a finished job as a folder that others can load, look at and import."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
 from orchestrator.cli.console import CommandError, err, out, progress_bar
@@ -64,7 +66,6 @@ def _write(
 ) -> tuple[dict[str, int], int]:
     """Rows by table, and how many images are gone. Without a store there are no pages."""
     from orchestrator.portable.neuronpedia import Neuronpedia
-    from orchestrator.portable.site import write_static_viewer
     from orchestrator.portable.writing import FolderWriter
 
     def neuronpedia(plan: str) -> Neuronpedia:
@@ -75,7 +76,26 @@ def _write(
         with progress_bar() as bar:
             task = bar.add_task("features", total=job.items_by_state.get("done", 0), note="")
             writer.take(client.export(job.id, images=images), lambda done: bar.update(task, completed=done))
-        pages = store is not None and write_static_viewer(job, list(client.results(job.id)), store, client, folder)
+            task = bar.add_task("pages", total=None, note="", visible=store is not None)
+            pages = store is not None and _pages(
+                client, job, store, folder / "viewer", lambda done, of: bar.update(task, completed=done, total=of)
+            )
         return writer.finish(pages=pages), writer.missing
     finally:
         writer.abandon()
+
+
+def _pages(
+    client: JobsClient, job: Job, store: ArtifactStore, folder: Path, progress: Callable[[int, int], None]
+) -> bool:
+    """The viewer as files; False, and why, where the job's artifacts are out of reach."""
+    from orchestrator.viewer.static_site import write_site
+    from orchestrator.viewer.wiring import site_data
+
+    try:
+        data = site_data([(job, list(client.results(job.id)))], store, client, job.spec.name or job.id)
+    except LookupError as error:
+        err.print(f"[yellow]no pages:[/] {escape(str(error))}; say where the artifacts are (--home)", highlight=False)
+        return False
+    write_site(data, folder, progress)
+    return True
