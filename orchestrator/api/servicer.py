@@ -148,6 +148,7 @@ class Servicer(JobsServicer):
         with _place(self._explains, "Explains run", "API_EXPLAINS"):
             return self._backend.probe(request, lambda: not context.is_active())
 
+    @unary
     def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:
         check_embed(request)
         with self._stream(context) as check:  # it holds its thread as long as the model takes
