@@ -26,7 +26,13 @@ def model_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test that asks for the services waits for their start: it gets that much more time."""
+    """The first test that asks for the services waits for their start: it gets that much more time.
+
+    In several processes (pytest-xdist, `--dist loadgroup`) one of them runs all that ask for the services, which then
+    start once; other tests go by the file.
+    """
     for item in items:
-        if "model_services" in getattr(item, "fixturenames", ()):
+        served = "model_services" in getattr(item, "fixturenames", ())
+        if served:
             item.add_marker(pytest.mark.timeout(START_SECONDS + 300))
+        item.add_marker(pytest.mark.xdist_group("services" if served else str(item.path)))
