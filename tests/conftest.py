@@ -25,6 +25,7 @@ def model_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     stop_all(running)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test that asks for the services waits for their start: it gets that much more time.
 
