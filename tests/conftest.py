@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import services  # noqa: F401
 from tests.services import SERVICES, START_SECONDS, ServiceProcess, start_all, stop_all
+
+# Tests on the five services.
+_SERVED = (
+    "tests/conformance/",
+    "tests/integration/test_label_and_search.py",
+    "tests/integration/test_main_job.py",
+    "tests/integration/test_observed_stack.py",
+    "tests/integration/test_tune.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,15 +35,24 @@ def model_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     stop_all(running)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test that asks for the services waits for their start: it gets that much more time.
-
-    In several processes (pytest-xdist, `--dist loadgroup`) one of them runs all that ask for the services, which then
-    start once; other tests go by the file.
-    """
+    """The first test that asks for the services waits for their start: it gets that much more time."""
     for item in items:
-        served = "model_services" in getattr(item, "fixturenames", ())
-        if served:
+        if "model_services" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(START_SECONDS + 300))
-        item.add_marker(pytest.mark.xdist_group("services" if served else str(item.path)))
+            assert item.nodeid.startswith(_SERVED), f"{item.nodeid}: name its file in _SERVED of tests/conftest.py"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of several processes one runs all that ask for the services, which then start once; the others go by the file.
+
+    The marker that xdist has for this (`xdist_group`) does nothing under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+        def _split_scope(self, nodeid: str) -> str:
+            return "services" if nodeid.startswith(_SERVED) else nodeid.partition("::")[0]
+
+    return ByServices(config, log)
