@@ -42,7 +42,8 @@ demo: env ## the main job on the embedded default: FEATURES=n or all, OUT=folder
 
 test: env ## all tests: unit, integration, conformance
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 tests/unit tests/chaos/machine tests/chaos/rules
-	$(BIN)/python -m pytest -n 2 --durations 25 tests/integration tests/conformance tests/browser
+	$(BIN)/python -m pytest -n 2 tests/integration tests/conformance
+	$(BIN)/python -m pytest tests/browser # alone: Playwright keeps an event loop running, which async tests do not bear
 
 up: env ## Redis, the five services, a worker and the API on this machine, until Ctrl-C
 	$(BIN)/steerscope up

@@ -143,7 +143,7 @@ def test_an_index(place):
 
 
 def test_a_request_has_one_task(place):
-    with pytest.raises(InvalidRequestError, match="spec, index: neither"):
+    with pytest.raises(InvalidRequestError, match="spec, index: none given"):
         place.client.estimate()
     with pytest.raises(InvalidRequestError, match="variants"):
         place.client.estimate(pb.JobSpec(feature_ids=[1], variants=["guessing"]))
