@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.analysis.frame import to_frame, write_frame
+from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.judge import Judge
 from orchestrator.analysis.report.build import ReportInput, write_report
 from orchestrator.analysis.sources import Sources
@@ -16,6 +16,7 @@ from orchestrator.analysis.studies.files import write_studies
 from orchestrator.analysis.studies.study import NotMade, Outcome
 from orchestrator.analysis.summary import summarise, write_summary
 from orchestrator.analysis.validation import Reported, leave_out
+from orchestrator.analysis.writers.files import write_frame
 from orchestrator.store import ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
 
@@ -49,12 +50,14 @@ class Finished:
         """The results that tables and figures are made of."""
         return leave_out(self.results, self.with_validation)
 
-    def sources(self) -> Sources:
-        """Raises LookupError if the artifacts are not in this store, NoResultsError if every feature failed."""
-        return self._sources
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The reported results as a table."""
+        return to_frame(self.reported.results, self.job)
 
     @cached_property
-    def _sources(self) -> Sources:
+    def sources(self) -> Sources:
+        """Raises LookupError if the artifacts are not in this store, NoResultsError if every feature failed."""
         known = [result for result in self.results if result.HasField("provenance")]
         if not known:  # a failed item has a reason only
             raise NoResultsError(f"job {self.job}: no feature has a result; the first: {self.results[0].reason}")
@@ -64,9 +67,8 @@ class Finished:
 def summary_of(finished: Finished, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The summary document (see `summarise`)."""
     reported = finished.reported
-    frame = to_frame(reported.results, finished.job)
-    references = finished.sources().references(result.feature for result in reported.results)
-    summary = summarise(frame, references, finished.judge, seconds)
+    references = finished.sources.references(result.feature for result in reported.results)
+    summary = summarise(finished.frame, references, finished.judge, seconds)
     return summary | {"validation_left_out": reported.left_out, "validation_included": reported.included}
 
 
@@ -84,14 +86,14 @@ def deliver(
     """
     out.mkdir(parents=True, exist_ok=True)
     results = finished.reported.results
-    frames = [to_frame(one.reported.results, one.job) for one in (finished, *others)]
-    write_frame(pd.concat(frames, ignore_index=True), out / "results.parquet")
+    frame = pd.concat([one.frame for one in (finished, *others)], ignore_index=True)
+    write_frame(frame, out / "results.parquet")
     if studies:
         write_studies(studies, out)
         summary = summary | {"studies": {one.heading.key: _told(one) for one in studies}}
     write_summary(summary, out / "summary.json")
     truth = finished.judge.truth_texts() if finished.judge else {}
-    given = ReportInput(finished.title, finished.job, results, summary, finished.sources(), truth, studies)
+    given = ReportInput(finished.title, finished.job, results, summary, finished.sources, truth, studies)
     write_report(given, out / "report.html", progress)
 
 

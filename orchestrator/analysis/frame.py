@@ -1,7 +1,6 @@
 """FeatureResults as one table, a row per (job, feature, variant), joined by these keys and never by position."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +10,6 @@ KEYS = ["job", "feature", "variant"]
 SCORES = ("iou", "clip", "synthetic_activation", "auroc", "oracle_iou", "oracle_auroc")
 JUDGES = ("learned", "oracle")
 _TEXT_COLUMNS = ["outcome", "reason", "text", "raw_text", "tokens", "logprob", "truncated"]
-_WRITERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
 
 
 def to_frame(results: Iterable[FeatureResult], job: str) -> pd.DataFrame:
@@ -51,16 +49,3 @@ def row_of(result: FeatureResult, variant: VariantResult, job: str) -> dict[str,
     for judge, images in variant.generated.items():
         row[f"{judge}_activations"] = list(images.activations)
     return row
-
-
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write as .parquet, .jsonl or .csv, by the file's suffix. Raises ValueError for another suffix."""
-    match _WRITERS.get(path.suffix):
-        case "parquet":
-            frame.to_parquet(path, index=False)
-        case "csv":
-            frame.to_csv(path, index=False)
-        case "jsonl":
-            frame.to_json(path, orient="records", lines=True)
-        case _:
-            raise ValueError(f"{path.name}: the suffix says the format and must be one of {', '.join(_WRITERS)}")

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from orchestrator.analysis.deliver import Finished
-from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.statistics.choice import Filter
 from orchestrator.analysis.studies import context, levels, meanings
 from orchestrator.analysis.studies.material import Asked, Label, Material, Run, Sizes
@@ -34,14 +33,14 @@ def material_of(
     jobs: Sequence[Finished], seed: int = 0, thresholds: Filter | None = None, sizes: Sizes | None = None
 ) -> Material:
     """The jobs' reported results in one frame, the first job first. Raises what `Finished.sources` does."""
-    frame = pd.concat([to_frame(one.reported.results, one.job) for one in jobs], ignore_index=True)
+    frame = pd.concat([one.frame for one in jobs], ignore_index=True)
     runs = tuple(run_of(one) for one in jobs)
     return Material(frame, runs, seed=seed, thresholds=thresholds or Filter(), sizes=sizes or Sizes())
 
 
 def run_of(finished: Finished) -> Run:
     """What a job's results and indexes say of how it was made."""
-    sources, results = finished.sources(), finished.reported.results
+    sources, results = finished.sources, finished.reported.results
     made = next(result.provenance for result in results if result.HasField("provenance"))
     explain, any_index = sources.explain, sources.explain or sources.test
     return Run(

@@ -1,6 +1,7 @@
 """What all commands print with: results on standard output, progress and errors on standard error."""
 
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -44,3 +45,13 @@ def progress_bar() -> Progress:
         console=err,
         transient=False,
     )
+
+
+def check_output(path: Path) -> None:
+    """Raise CommandError unless the file's suffix names a format: before long work."""
+    from orchestrator.analysis.writers.files import check_suffix  # pandas: only where it is needed
+
+    try:
+        check_suffix(path)
+    except ValueError as error:
+        raise CommandError(f"output: {error}") from error

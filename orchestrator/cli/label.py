@@ -7,11 +7,11 @@ import typer
 from rich.table import Table
 
 from orchestrator.cli.connect import Api, connect
-from orchestrator.cli.console import CommandError, err, out, progress_bar
+from orchestrator.cli.console import CommandError, check_output, err, out, progress_bar
 from orchestrator.client import JobsClient
 from orchestrator.labels.jobs import JobLabeller
 from orchestrator.labels.model import GRAMMAR, VALUES, Label, Question
-from orchestrator.labels.table import check_suffix, counts_of, questions_of, texts_of, write_labels
+from orchestrator.labels.table import counts_of, label_frame, questions_of, texts_of
 
 EXAMPLE = "steerscope label 3f2a9c --kind subject -o labels.csv"
 
@@ -37,21 +37,20 @@ def label(
     kinds = list(dict.fromkeys(kind or VALUES))
     if unknown := [name for name in kinds if name not in VALUES]:
         raise CommandError(f"kind: {unknown[0]!r} is unknown; give one of {', '.join(VALUES)}")
-    try:
-        if output is not None:
-            check_suffix(output)
-        with connect(api) as client:
-            texts = texts_of(client.results(job))
-            if not texts:
-                raise CommandError(f"job {job} has no explanation yet; `steerscope watch {job}` waits for them")
-            labels = _ask(client, questions_of(texts, kinds), f"labels of {job}")
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    if output is not None:
+        check_output(output)
+    with connect(api) as client:
+        texts = texts_of(client.results(job))
+        if not texts:
+            raise CommandError(f"job {job} has no explanation yet; `steerscope watch {job}` waits for them")
+        labels = _ask(client, questions_of(texts, kinds), f"labels of {job}")
     out.print(_table(labels, texts))
     if any(one.source == GRAMMAR for one in labels):
         err.print("[yellow]answered by the drawn world's own grammar, not by a language model[/]")
     if output is not None:
-        write_labels(labels, texts, job, output)
+        from orchestrator.analysis.writers.files import write_frame  # pandas: only where it is needed
+
+        write_frame(label_frame(labels, texts, job), output)
         err.print(f"{len(labels)} labels written to {output}")
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from orchestrator.analysis.report.columns import SCORE_LABELS, figure
 from orchestrator.cli.connect import Api, connect
-from orchestrator.cli.console import CommandError, err, out
+from orchestrator.cli.console import check_output, err, out
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 
 EXAMPLE = "steerscope results 3f2a9c -o results.parquet"
@@ -25,17 +25,17 @@ def results(
     api: Api = None,
 ) -> None:
     """Show or save what a job found so far, by feature and variant."""
+    if output is not None:
+        check_output(output)
     with connect(api) as client:
         found = list(client.results(job, features=feature or (), variants=variant or ()))
     if output is None:
         out.print(results_table(found))
         return
-    from orchestrator.analysis.frame import to_frame, write_frame  # pandas: only where it is needed
+    from orchestrator.analysis.frame import to_frame  # pandas: only where it is needed
+    from orchestrator.analysis.writers.files import write_frame
 
-    try:
-        write_frame(to_frame(found, job), output)
-    except ValueError as error:
-        raise CommandError(f"output: {error}") from error
+    write_frame(to_frame(found, job), output)
     err.print(f"{len(found)} features written to {output}")
 
 

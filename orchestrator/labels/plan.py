@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.labels.model import CLUSTER, EXPLAINER, GRAMMAR, KINDS, Question
 from orchestrator.labels.prompts import load_prompts
-from orchestrator.labels.settings import labeller_of, settings_of
+from orchestrator.labels.settings import LabelSettings, labeller_of, settings_of
 from orchestrator.remote import Service
 from orchestrator.store import JSON, ArtifactStore
 from protos.v1.jobs_pb2 import LabelSpec
@@ -51,29 +52,19 @@ def plan(spec: LabelSpec, *, profile: Profile, vlm: Service, store: ArtifactStor
     """Check the questions, and freeze who answers. Raises LabelPlanError, ProfileError, ServingError."""
     questions = _checked(spec)
     settings, labeller = settings_of(profile), labeller_of(profile)
+    answerer = {"source": GRAMMAR, "labeller": labeller} if labeller else _explainer(settings, vlm)
     rows = [[one.kind, one.key, list(one.texts)] for one in questions]
     address = store.put(JSON.encode(rows), ".json")
-    if labeller:
-        return LabelPlan(
-            questions=address,
-            count=len(questions),
-            per_item=settings.questions_per_item,
-            source=GRAMMAR,
-            labeller=labeller,
-        )
+    return LabelPlan(questions=address, count=len(questions), per_item=settings.questions_per_item, **answerer)
+
+
+def _explainer(settings: LabelSettings, vlm: Service) -> dict[str, Any]:
     try:
         prompts = load_prompts(settings.prompts)
     except ValueError as error:
         raise ProfileError(str(error)) from error
-    return LabelPlan(
-        questions=address,
-        count=len(questions),
-        per_item=settings.questions_per_item,
-        source=EXPLAINER,
-        prompts=prompts,
-        max_new_tokens=settings.max_new_tokens,
-        models={"vlm.complete": vlm.version(COMPLETE)},
-    )
+    models = {"vlm.complete": vlm.version(COMPLETE)}
+    return {"source": EXPLAINER, "prompts": prompts, "max_new_tokens": settings.max_new_tokens, "models": models}
 
 
 def _checked(spec: LabelSpec) -> list[Question]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.labels.model import Label, Outcome, Question
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("job", "kind", "text", "value", "outcome", "reason", "source", "raw", "explanations")
-SUFFIXES = (".csv", ".parquet", ".jsonl")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # also as full-width characters
 
 
 def texts_of(results: Iterable[FeatureResult]) -> Counter[str]:
@@ -43,36 +40,12 @@ def counts_of(labels: Iterable[Label], texts: Mapping[str, int]) -> dict[tuple[s
     return dict(sorted(counts.items(), key=lambda item: (item[0][0], -item[1][1], item[0][1])))
 
 
-def write_labels(labels: Iterable[Label], texts: Mapping[str, int], job: str, path: Path) -> None:
-    """A row per label (`COLUMNS`), as .csv, .parquet or .jsonl by the suffix. Raises ValueError for another one.
+def label_frame(labels: Iterable[Label], texts: Mapping[str, int], job: str) -> pd.DataFrame:
+    """A row per label, in `COLUMNS`."""
+    import pandas as pd  # only where it is needed
 
-    In CSV a text that a spreadsheet would take for a formula gets an apostrophe before it.
-    """
-    import pandas as pd
-
-    check_suffix(path)
     rows = [
         (job, one.kind, one.key, one.value, str(Outcome(one.outcome)), one.reason, one.source, one.raw, texts[one.key])
         for one in labels
     ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    match path.suffix:
-        case ".csv":
-            _guarded(frame).to_csv(path, index=False)
-        case ".parquet":
-            frame.to_parquet(path, index=False)
-        case _:
-            frame.to_json(path, orient="records", lines=True, force_ascii=False)
-
-
-def check_suffix(path: Path) -> None:
-    """Raise ValueError unless the suffix names a format; before long work."""
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path.name}: the suffix says the format and must be one of {', '.join(SUFFIXES)}")
-
-
-def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
-    def guard(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
-
-    return frame.map(guard)
+    return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -85,13 +85,7 @@ def draw(data: pd.DataFrame) -> Figure:
         axis.barh(place, kept, color=tint, height=0.72)
         axis.annotate(f"{chosen}  ({kept} pass)", (chosen, place), xytext=(5, 0), va="center",
                       textcoords="offset points", fontsize=8.5)  # fmt: skip
-    several = data["job"].nunique() > 1
-    labels = [
-        method_of(v).label + (f" · {style.plain(n, 24)}" if several else "")
-        for v, n in zip(data["variant"], data["name"], strict=True)
-    ]
-    axis.set_yticks(range(len(data)), labels)
-    axis.invert_yaxis()
+    style.label_rows(axis, data)
     axis.margins(x=0.2)
     axis.set_xlabel("features")
     style.clean(axis, "x")

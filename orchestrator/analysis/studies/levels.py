@@ -81,13 +81,7 @@ def draw(data: pd.DataFrame) -> Figure:
                 axis.text(start + size / 2, place, str(size), ha="center", va="center", fontsize=8.5,
                           color="white" if dark else style.INK)  # fmt: skip
         left = left + data[level]
-    several = data["job"].nunique() > 1
-    labels = [
-        method_of(v).label + (f" · {style.plain(n, 24)}" if several else "")
-        for v, n in zip(data["variant"], data["name"], strict=True)
-    ]
-    axis.set_yticks(range(len(data)), labels)
-    axis.invert_yaxis()
+    style.label_rows(axis, data)
     axis.set_xlabel("features")
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8.5)
     style.clean(axis, "x")

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -84,6 +85,17 @@ def clean(axis: Axes, grid: str = "y") -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="both" if grid == "both" else "x" if grid == "x" else "y", color=GRID, linewidth=0.6)
     axis.set_axisbelow(True)
+
+
+def label_rows(axis: Axes, data: pd.DataFrame) -> None:
+    """Name the rows of `data` (variant; job, name) at the left, the first on top; jobs only where there are several."""
+    several = data["job"].nunique() > 1
+    names = [
+        method_of(variant).label + (f" · {plain(name, 24)}" if several else "")
+        for variant, name in zip(data["variant"], data["name"], strict=True)
+    ]
+    axis.set_yticks(range(len(data)), names)
+    axis.invert_yaxis()
 
 
 def plain(text: str, longest: int = 60) -> str:

@@ -38,6 +38,7 @@ class NoImages:
 class Given(Finished):
     """A job without artifacts."""
 
+    @property
     def sources(self):
         return NoImages()
 

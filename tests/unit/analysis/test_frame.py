@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from orchestrator.analysis.coverage import coverage
-from orchestrator.analysis.frame import to_frame, write_frame
+from orchestrator.analysis.frame import to_frame
+from orchestrator.analysis.writers.files import write_frame
 from tests.unit.analysis.examples import feature_result, variant_result
 
 

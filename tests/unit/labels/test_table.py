@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
+from orchestrator.analysis.writers.files import check_suffix, write_frame
 from orchestrator.labels.model import Label
-from orchestrator.labels.table import COLUMNS, check_suffix, counts_of, questions_of, texts_of, write_labels
+from orchestrator.labels.table import COLUMNS, counts_of, label_frame, questions_of, texts_of
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 
 RESULTS = [
@@ -42,7 +43,7 @@ def test_counts():
 )
 def test_files_read_back(tmp_path, suffix, read):
     file = tmp_path / f"labels{suffix}"
-    write_labels(LABELS, TEXTS, "job", file)
+    write_frame(label_frame(LABELS, TEXTS, "job"), file)
     frame = read(file).fillna("")
     assert list(frame.columns) == [*COLUMNS]
     quote = "'" if suffix == ".csv" else ""
@@ -52,5 +53,5 @@ def test_files_read_back(tmp_path, suffix, read):
 
 
 def test_another_suffix_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"labels.xlsx: the suffix .* must be one of .csv"):
+    with pytest.raises(ValueError, match=r"labels.xlsx: the suffix .* must be one of .parquet"):
         check_suffix(tmp_path / "labels.xlsx")
