@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.floating]
 _NEIGHBOURS, _MIN_DIST = 15, 0.1
+_CLUSTERS = 30
 
 
 def layout(vectors: Vectors, seed: int = 42) -> npt.NDArray[np.float32]:
@@ -22,10 +23,15 @@ def layout(vectors: Vectors, seed: int = 42) -> npt.NDArray[np.float32]:
     return points.astype(np.float32)[places]
 
 
-def clusters(vectors: Vectors, k: int = 30, seed: int = 42) -> npt.NDArray[np.int64]:
-    """A cluster for each vector [n, e], by k-means, 0 the largest: at most `k`, and no more than distinct vectors."""
+def clusters(vectors: Vectors, k: int | None = None, seed: int = 42) -> npt.NDArray[np.int64]:
+    """A cluster for each vector [n, e], by k-means, 0 the largest: at most `k`, and no more than distinct vectors.
+
+    Without `k`: 30, or fewer, so that on average at least five vectors lie in each.
+    """
     from sklearn.cluster import KMeans  # a second of import, for maps only
 
+    if k is None:
+        k = min(_CLUSTERS, max(len(vectors) // 5, 1))
     if k < 1:
         raise ValueError(f"k: {k} clusters; give at least 1")
     distinct, places, counts = _distinct(vectors)

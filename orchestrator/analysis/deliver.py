@@ -64,11 +64,11 @@ class Finished:
         return Sources.of(known[0], self.store)
 
 
-def summary_of(finished: Finished, seconds: Mapping[str, float]) -> dict[str, Any]:
+def summary_of(finished: Finished, seconds: Mapping[str, float], seed: int = 0) -> dict[str, Any]:
     """The summary document (see `summarise`)."""
     reported = finished.reported
     references = finished.sources.references(result.feature for result in reported.results)
-    summary = summarise(finished.frame, references, finished.judge, seconds)
+    summary = summarise(finished.frame, references, finished.judge, seconds, seed)
     return summary | {"validation_left_out": reported.left_out, "validation_included": reported.included}
 
 

@@ -49,3 +49,8 @@ def row_of(result: FeatureResult, variant: VariantResult, job: str) -> dict[str,
     for judge, images in variant.generated.items():
         row[f"{judge}_activations"] = list(images.activations)
     return row
+
+
+def sorted_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows by (job, feature, variant): whatever is computed from them depends on no order of input."""
+    return frame.sort_values(KEYS, ignore_index=True)

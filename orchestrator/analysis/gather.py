@@ -1,7 +1,6 @@
 """From finished jobs to what studies are made of; embeddings and labels come through functions of the caller."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -73,7 +72,7 @@ def texts(material: Material) -> list[str]:
 def with_vectors(material: Material, embed: Embed) -> Material:
     """With the embeddings of `texts`."""
     wanted = texts(material)
-    return replace(material, vectors=dict(zip(wanted, embed(wanted), strict=True)) if wanted else {})
+    return material.having(vectors=dict(zip(wanted, embed(wanted), strict=True)) if wanted else {})
 
 
 def questions(material: Material) -> list[Asked]:
@@ -87,4 +86,4 @@ def questions(material: Material) -> list[Asked]:
 
 def with_labels(material: Material, ask: Ask) -> Material:
     """With the answers to `questions`."""
-    return replace(material, labels={(one.kind, one.key): one for one in ask(questions(material))})
+    return material.having(labels={(one.kind, one.key): one for one in ask(questions(material))})

@@ -78,11 +78,6 @@ def _place(variant: str) -> tuple[int, float, str]:
     return (_SHOWN.index(parsed.base), float("-inf") if parsed.alpha is None else parsed.alpha, variant)
 
 
-def sorted_rows(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows by (job, feature, variant): whatever is computed from them depends on no order of input."""
-    return frame.sort_values(["job", "feature", "variant"], ignore_index=True)
-
-
 def with_role(frame: "pd.DataFrame", *roles: Role) -> list[str]:
     """The frame's variants that have one of these roles, in order."""
     return [variant for variant in in_order(frame["variant"]) if method_of(variant).role in roles]

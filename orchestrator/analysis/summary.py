@@ -14,13 +14,13 @@ from orchestrator.analysis.table import References, score_table
 
 
 def summarise(
-    frame: pd.DataFrame, references: References, judge: Judge | None, seconds: Mapping[str, float]
+    frame: pd.DataFrame, references: References, judge: Judge | None, seconds: Mapping[str, float], seed: int = 0
 ) -> dict[str, Any]:
     """`{"features", "variants": {name: {recall, precision, iou, clip, …}}, "outcomes", "seconds"}`.
 
-    A figure that could not be computed is null: never zero, never left out.
+    A figure that could not be computed is null: never zero, never left out. `seed` is that of resampling.
     """
-    table = score_table(frame, references)
+    table = score_table(frame, references, seed)
     variants: dict[str, dict[str, float | None]] = {}
     for variant, part in frame.groupby("variant", sort=False):
         found = verdict(part, judge) if judge else None

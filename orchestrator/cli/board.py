@@ -6,11 +6,11 @@ import datetime
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.console import shown
 from orchestrator.cli.follow import FINISHED, ended_items
 from orchestrator.cli.rates import Load, Rates
 from protos.v1.jobs_pb2 import Failure, Job, JobState, QueueStatus, Replica, WorkerStatus
@@ -108,7 +108,7 @@ def _jobs(jobs: Iterable[Job], rates: Rates) -> Table:
         table.add_row(
             job.id,
             job.kind,
-            escape(job.spec.name),
+            shown(job.spec.name),
             state_of(job),
             ProgressBar(total=max(1, job.items_total), completed=ended, width=_BAR),
             f"{ended}/{job.items_total}",
@@ -123,7 +123,7 @@ def _jobs(jobs: Iterable[Job], rates: Rates) -> Table:
 def _failures(failures: Iterable[Failure], now: float) -> Table:
     table = Table("ago", "job", "item", "reason", title="last failures")
     for one in failures:
-        table.add_row(duration(max(0.0, now - one.time)), one.job_id, one.item, escape(one.reason))
+        table.add_row(duration(max(0.0, now - one.time)), one.job_id, one.item, shown(one.reason))
     return table
 
 

@@ -1,13 +1,14 @@
-"""Where the API is: `--api`, else STEERSCOPE_API, else what `steerscope up` wrote, else the default port."""
+"""Where the API is: `--api`, else STEERSCOPE_API, else what `up` wrote, else the default port; where the rest is."""
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from orchestrator.client import JobsClient
 from orchestrator.local.stack import DEFAULT_PORTS, LOOPBACK, Addresses
+from orchestrator.settings import OrchestratorSettings
 
 Api = Annotated[
     str | None,
@@ -31,3 +32,16 @@ def find_api(api: str | None, home: Path | None = None) -> str:
 def connect(api: str | None, home: Path | None = None) -> JobsClient:
     """A client of the API, with the token and TLS of the environment. Whether it answers shows at the first call."""
     return JobsClient(find_api(api, home))
+
+
+class Deployment(NamedTuple):
+    """What a command must know of a deployment beside its API."""
+
+    profile: str
+    artifacts: str  # any fsspec URL
+
+
+def deployment(home: Path) -> Deployment:
+    """What `up` started here, else what the settings say."""
+    found = Addresses.read(home) or OrchestratorSettings()
+    return Deployment(found.profile, found.artifacts)

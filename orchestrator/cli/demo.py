@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestrator.analysis.judge import Judge, load_judge
-from orchestrator.cli.console import CommandError, err, out
+from orchestrator.cli.console import CommandError, err, out, shown
 from orchestrator.cli.follow import follow, tell_end
 from orchestrator.cli.index import build_index
 from orchestrator.cli.report import write_files
@@ -56,14 +55,14 @@ def demo(
     if judge is None:
         raise CommandError(f"profile {profile!r} has no [judge]: the demo needs a world with known truth")
     interrupt_on_signals()
-    with StackProgress() as shown, Supervisor(stack, shown.report, shown.images(stack)):
-        shown.finish()
+    with StackProgress() as progress, Supervisor(stack, progress.report, progress.images(stack)):
+        progress.finish()
         clock.note("services_up")
         with JobsClient(stack.addresses.api) as client:
             job, results = _work(client, stack, judge, clock, count, seed)
             finished = Finished(job.id, job.spec.name, results, ArtifactStore(stack.addresses.artifacts), judge)
             material = enriched(material_of([finished], seed), client, with_map, with_map)
-        summary = summary_of(finished, clock.seconds)
+        summary = summary_of(finished, clock.seconds, seed)
         write_files(finished, summary, output, material)
     out.print(summary_table(summary))
     err.print(f"[bold green]{output}/report.html[/] · tables/ · figures/ · results.parquet · summary.json")
@@ -119,7 +118,7 @@ def _first_explanation(client: JobsClient, feature: int, clock: _Clock) -> None:
     for event in client.explain(feature=feature, spec=JobSpec(variants=["steering"], scores=["none"])):
         if event.HasField("explanation"):
             clock.note("first_explanation")
-            err.print(f"feature {feature}, steered on a blank image: [bold]{escape(event.explanation.text)}[/]")
+            err.print(f"feature {feature}, steered on a blank image: [bold]{shown(event.explanation.text)}[/]")
 
 
 def _require_done(job: Job) -> None:

@@ -9,6 +9,7 @@ from orchestrator.cli import job_options as given
 from orchestrator.cli.connect import Api, connect
 from orchestrator.cli.console import err, out, progress_bar
 from orchestrator.cli.estimate_table import show_estimate
+from orchestrator.cli.index import absolute_place
 from orchestrator.cli.job_options import JobOptions
 from orchestrator.client import JobsClient
 from protos.v1.jobs_pb2 import IndexSpec, JobSpec
@@ -48,7 +49,10 @@ def estimate(
     """
     with connect(api) as client:
         if index is not None:
-            show_estimate(client.estimate(index=IndexSpec(images=index, name=name or "estimate", top_k=top_k)), out)
+            show_estimate(
+                client.estimate(index=IndexSpec(images=absolute_place(index), name=name or "estimate", top_k=top_k)),
+                out,
+            )
             return
         spec = JobOptions(
             features=features,

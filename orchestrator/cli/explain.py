@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 
 from orchestrator.cli.connect import Api, connect
-from orchestrator.cli.console import CommandError, err, out
+from orchestrator.cli.console import CommandError, err, out, shown
 from orchestrator.cli.directions import contrast_direction, read_directions
 from orchestrator.cli.features import listed_features
 from orchestrator.cli.job_options import split
@@ -125,7 +124,7 @@ def _tell_end(known: Sequence[FeatureResult]) -> None:
     """Notes of directions; raises CommandError if a target did not end well."""
     for result in known:
         if result.reason and result.outcome == "ok":
-            err.print(f"[dim]{escape(result.direction)}: {escape(result.reason)}[/]")
+            err.print(f"[dim]{shown(result.direction)}: {shown(result.reason)}[/]")
     bad = [result for result in known if result.outcome not in ("", "ok")]
     if bad:
         told = "; ".join(

@@ -8,11 +8,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect, deployment
 from orchestrator.cli.console import CommandError, err, out, progress_bar
 from orchestrator.client import JobsClient
-from orchestrator.local.stack import Addresses
-from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import Job
 
@@ -40,7 +38,7 @@ def export(
 
     try:
         check_place(folder, force=force)
-        store = None if without_viewer else _store(home)
+        store = None if without_viewer else ArtifactStore(deployment(home).artifacts)
         with connect(api, home) as client:
             found = client.get(job)
             with whole(folder, force=force) as making:
@@ -53,12 +51,6 @@ def export(
     told = " · ".join(f"{count} {name}" for name, count in counts.items())
     err.print(f"written to {folder}: {told} · load it with datasets.load_dataset", highlight=False)
     out.print(json.dumps({"folder": str(folder), "rows": counts, "images_missing": missing}), highlight=False)
-
-
-def _store(home: Path) -> ArtifactStore:
-    """Where the pictures of the pages are, as `report` finds it."""
-    running = Addresses.read(home)
-    return ArtifactStore(running.artifacts if running else OrchestratorSettings().artifacts)
 
 
 def _write(

@@ -7,14 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect, deployment
 from orchestrator.cli.console import CommandError
 from orchestrator.cli.follow import follow, tell_end
 from orchestrator.cli.unreadable import tell_images
 from orchestrator.client import JobsClient
 from orchestrator.local.images import SETS
-from orchestrator.local.stack import Addresses
-from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import DONE, IndexSpec
 from services.imagesets import ImageSetError, absolute, open_images
@@ -69,7 +67,14 @@ def index(
             if api is None:
                 _fetch(wanted.place)
             build_index(
-                client, wanted.name, wanted.place, top_k, reference, wanted.split, test_share, store=_store(home)
+                client,
+                wanted.name,
+                wanted.place,
+                top_k,
+                reference,
+                wanted.split,
+                test_share,
+                store=ArtifactStore(deployment(home).artifacts),
             )
 
 
@@ -85,7 +90,12 @@ def build_index(
 ) -> None:
     """Submit one index job and follow it; tell what could not be read. Raises CommandError if it did not end well."""
     spec = IndexSpec(
-        images=_absolute(str(place)), name=name, top_k=top_k, reference=reference, split=split, test_share=test_share
+        images=absolute_place(str(place)),
+        name=name,
+        top_k=top_k,
+        reference=reference,
+        split=split,
+        test_share=test_share,
     )
     job, _ = follow(client, client.submit(index=spec), f"index {name}")
     tell_end(job)
@@ -97,7 +107,7 @@ def build_index(
 def _sets(place: str | None, split: bool, name: str, home: Path) -> list[_Wanted]:
     """The given place, else the one in the profile, else the profile's own sets, drawn by `steerscope up`."""
     if place is None:
-        section = load_profile(_profile(home)).section("sets")
+        section = load_profile(deployment(home).profile).section("sets")
         if "images" not in section:
             return _own_sets(home)
         place, split = _place_of(section), bool(section.get("split", True))
@@ -119,17 +129,8 @@ def _place_of(section: Mapping[str, Any]) -> str:
     return place
 
 
-def _profile(home: Path) -> str:
-    running = Addresses.read(home)
-    return running.profile if running else OrchestratorSettings().profile
-
-
-def _store(home: Path) -> ArtifactStore:
-    running = Addresses.read(home)
-    return ArtifactStore(running.artifacts if running else OrchestratorSettings().artifacts)
-
-
-def _absolute(place: str) -> str:
+def absolute_place(place: str) -> str:
+    """Of this folder, not of the server's. Raises CommandError."""
     try:
         return absolute(place)
     except ImageSetError as error:

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from orchestrator.analysis.judge import load_judge
+from orchestrator.analysis.judge import Judge, load_judge
 from orchestrator.analysis.validation import note
-from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect, deployment
 from orchestrator.cli.console import CommandError, err, out, progress_bar
 from orchestrator.cli.report_inputs import enriched
 from orchestrator.cli.summary_table import summary_table
 from orchestrator.client import JobsClient
-from orchestrator.local.stack import Addresses
-from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from services.serving.profile import load_profile
 
@@ -57,10 +55,12 @@ def report(
     if len(set(jobs)) < len(jobs):
         raise CommandError("jobs: each may be given once; leave the repeated ids out")
     thresholds, sizes = Filter(min_iou, min_synthetic_activation), Sizes(parameters, prompt_tokens)
+    here = deployment(home)
+    store, judge = ArtifactStore(here.artifacts), load_judge(load_profile(here.profile).section("judge"))
     with connect(api, home) as client:
         try:
-            finished = [_finished(client, job, home, with_validation) for job in jobs]
-            summaries = {one.job: summary_of(one, seconds) for one, seconds in finished}
+            finished = [_finished(client, job, store, judge, with_validation) for job in jobs]
+            summaries = {one.job: summary_of(one, seconds, seed) for one, seconds in finished}
             material = material_of([one for one, _ in finished], seed, thresholds, sizes)
         except (NoResultsError, LookupError) as error:
             raise CommandError(str(error)) from error
@@ -75,13 +75,12 @@ def report(
     err.print(f"written to {output}: report.html, results.parquet, summary.json, tables/, figures/")
 
 
-def _finished(client: JobsClient, job: str, home: Path, with_validation: bool) -> tuple["Finished", dict[str, float]]:
+def _finished(
+    client: JobsClient, job: str, store: ArtifactStore, judge: Judge | None, with_validation: bool
+) -> tuple["Finished", dict[str, float]]:
     """A job with its results, and the seconds that it took."""
     from orchestrator.analysis.deliver import Finished
 
-    running, settings = Addresses.read(home), OrchestratorSettings()
-    store = ArtifactStore(running.artifacts if running else settings.artifacts)
-    judge = load_judge(load_profile(running.profile if running else settings.profile).section("judge"))
     found = client.get(job)
     title = found.spec.name or f"Job {job}"
     finished = Finished(job, title, list(client.results(job)), store, judge, with_validation)

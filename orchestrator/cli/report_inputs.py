@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from orchestrator.cli.console import err, progress_bar
+from orchestrator.cli.console import err, progress_bar, shown
 from orchestrator.client import JobsClient, JobsError
 from orchestrator.labels.jobs import JobLabeller
 from orchestrator.labels.model import Question
@@ -25,10 +25,10 @@ def enriched(material: "Material", client: JobsClient, with_map: bool, with_labe
 
     with progress_bar() as bar:
         if with_map:
-            embed = ApiEmbedder(client, _shown(bar, "embeddings")).embed
+            embed = ApiEmbedder(client, _line(bar, "embeddings")).embed
             material = _tried("sentence embeddings", lambda: gather.with_vectors(material, embed)) or material
         if with_labels:
-            labeller = JobLabeller(client, _shown(bar, "labels"), "labels of a report")
+            labeller = JobLabeller(client, _line(bar, "labels"), "labels of a report")
             material = _tried("labels", lambda: gather.with_labels(material, _asking(labeller))) or material
     return material
 
@@ -37,15 +37,15 @@ def _tried(what: str, get: Callable[[], "Material"]) -> "Material | None":
     try:
         return get()
     except JobsError as error:
-        err.print(f"[yellow]no {what}:[/] {error}", highlight=False, markup=True)
+        err.print(f"[yellow]no {what}:[/] {shown(str(error))}", highlight=False)
         return None
 
 
 def _asking(labeller: JobLabeller) -> "Ask":
-    return lambda asked: labeller.ask([Question(one.kind, one.key, tuple(one.texts)) for one in asked])
+    return lambda asked: labeller.ask([Question(*one) for one in asked])
 
 
-def _shown(bar: Progress, what: str) -> Callable[[int, int], None]:
+def _line(bar: Progress, what: str) -> Callable[[int, int], None]:
     """A line of its own, from the first news on."""
     task = bar.add_task(what, total=None, note="", visible=False)
     return lambda done, total: bar.update(task, completed=done, total=total, visible=True)

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.analysis.report.columns import SCORE_LABELS, figure
 from orchestrator.cli.connect import Api, connect
-from orchestrator.cli.console import check_output, err, out
+from orchestrator.cli.console import check_output, err, out, shown
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 
 EXAMPLE = "steerscope results 3f2a9c -o results.parquet"
@@ -59,15 +58,15 @@ def results_table(found: list[FeatureResult]) -> Table:
 def _target(result: FeatureResult) -> str:
     """The feature, marked if α was chosen on it, or the direction's name."""
     if result.feature < 0:
-        return escape(result.direction)
+        return shown(result.direction)
     return f"{result.feature} [dim]validation[/]" if result.validation else str(result.feature)
 
 
 def _said(variant: VariantResult) -> str:
-    text = escape(variant.text)
+    text = shown(variant.text)
     if variant.outcome == "ok":
         return text
-    told = f"[red]{variant.outcome}[/] {escape(variant.reason)}"
+    told = f"[red]{variant.outcome}[/] {shown(variant.reason)}"
     return f"{text} ({told})" if text else told
 
 

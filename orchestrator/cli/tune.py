@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, connect, deployment
 from orchestrator.cli.console import CommandError, err, out
 from orchestrator.cli.follow import follow, tell_end
 from orchestrator.cli.job_options import split
 from orchestrator.client import JobsClient
-from orchestrator.local.stack import Addresses
-from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import ArtifactStore
 from orchestrator.tuning.errors import TuningError
 from orchestrator.tuning.grid import parse_alphas, strengths
@@ -65,8 +63,8 @@ def tune(
     from orchestrator.tuning.request import request
     from orchestrator.tuning.wish import Wish
 
-    running, settings = Addresses.read(home), OrchestratorSettings()
-    base = profile or (running.profile if running else settings.profile)
+    here = deployment(home)
+    base = profile or here.profile
     try:
         wish = Wish(
             strengths=strengths(split(variant), parse_alphas(alphas) if alphas is not None else None),
@@ -83,7 +81,7 @@ def tune(
         with connect(api, home) as client:
             found = _ended(client, client.get(job) if job else _submit(client, request(client, wish, fresh)))
             results = list(client.results(found.id))
-        store = ArtifactStore(running.artifacts if running else settings.artifacts)
+        store = ArtifactStore(here.artifacts)
         tuning = analyse(found, results, wish.again(found) if job else wish, store)
         _show(tuning, output)
         if file:

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.access import is_loopback
-from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, find_api
+from orchestrator.cli.connect import DEFAULT_HOME, Api, Home, deployment, find_api
 from orchestrator.cli.console import CommandError, err
 from orchestrator.client import JobsClient
-from orchestrator.local.stack import LOOPBACK, Addresses
-from orchestrator.settings import OrchestratorSettings
+from orchestrator.local.stack import LOOPBACK
 from orchestrator.store import ArtifactStore
 
 EXAMPLE = "steerscope view 3f2a9c --open"
@@ -42,8 +41,7 @@ def view(
     from orchestrator.viewer.server.serve import listen, server
     from orchestrator.viewer.wiring import cartographer, chooser
 
-    running, address = Addresses.read(home), find_api(api, home)
-    store = ArtifactStore(running.artifacts if running else OrchestratorSettings().artifacts)
+    address, store = find_api(api, home), ArtifactStore(deployment(home).artifacts)
     connect = partial(JobsClient, address)
     try:
         listening = listen(host, port)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from orchestrator.analysis.atlas import clusters, layout
 from orchestrator.analysis.statistics.choice import choose_best
 from orchestrator.client import JobsClient
@@ -22,16 +19,9 @@ from protos.v1.results_pb2 import FeatureResult
 chooser: Chooser = choose_best
 
 
-def _clusters(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """As many as in the study of the map: on average at least five features in each."""
-    from orchestrator.analysis.studies.meanings import CLUSTERS  # matplotlib: only where a map is made
-
-    return clusters(vectors, min(CLUSTERS, max(len(vectors) // 5, 1)))
-
-
 def cartographer(client: JobsClient | None) -> Cartographer:
     """UMAP and k-means over sentence embeddings of the Jobs API; without one, over shared words."""
-    return Cartographer(layout, _clusters, None if client is None else ApiEmbedder(client).embed)
+    return Cartographer(layout, clusters, None if client is None else ApiEmbedder(client).embed)
 
 
 def site_data(

@@ -13,7 +13,7 @@ from orchestrator.analysis.frame import SCORES
 from orchestrator.analysis.report.cards import CARD_SCORES, Card, make_card
 from orchestrator.analysis.report.columns import ANCHORS, SCORE_LABELS
 from orchestrator.analysis.report.sections import section
-from orchestrator.analysis.report.tables import coverage_table, present_columns, score_rows
+from orchestrator.analysis.report.tables import present_columns, score_rows
 from orchestrator.analysis.sources import Sources
 from orchestrator.analysis.studies.study import Outcome
 from orchestrator.analysis.validation import note
@@ -36,7 +36,6 @@ class ReportInput:
 def write_report(given: ReportInput, path: Path, progress: Callable[[int], None] = lambda _done: None) -> None:
     """Write the page to `path`. Texts are escaped: an explanation is never markup."""
     columns = present_columns(given.summary)
-    names, rows = coverage_table(given.summary)
     cards: list[Card] = []
     for done, result in enumerate(given.results, start=1):
         cards.append(make_card(result, given.sources, given.truth))
@@ -52,8 +51,6 @@ def write_report(given: ReportInput, path: Path, progress: Callable[[int], None]
         table=score_rows(given.summary, columns),
         anchors=any(name in ANCHORS for name in variants),
         has_oracle=any(column.key.startswith("oracle") for column in columns),
-        coverage_columns=names,
-        coverage=[{"label": label, "cells": cells} for label, cells in rows],
         cards=cards,
         card_scores=[SCORE_LABELS[score] for score in CARD_SCORES],
         sortable=[score for score in SCORES if any(score in card.best for card in cards)],

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.analysis.report.columns import ANCHORS, COLUMNS, SCORE_LABELS, Column, figure, label_of
+from orchestrator.analysis.report.columns import ANCHORS, COLUMNS, Column, figure, label_of
 
 Figures = Mapping[str, float | None]
 
@@ -48,17 +48,3 @@ def _cell(row: Figures, key: str, best: float | None) -> Cell:
     value, low, high = row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high")
     interval = f"{figure(low)} – {figure(high)}" if low is not None and high is not None else ""
     return Cell(figure(value), interval, best=value is not None and value == best)
-
-
-def coverage_table(summary: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Headings, and per method the outcomes of its explanations and of each score as text."""
-    outcomes: Mapping[str, Mapping[str, Mapping[str, int]]] = summary["outcomes"]
-    names = list(dict.fromkeys(name for row in outcomes.values() for name in row))
-    rows = [
-        (
-            label_of(variant),
-            [", ".join(f"{count} {outcome}" for outcome, count in row.get(name, {}).items()) or "–" for name in names],
-        )
-        for variant, row in outcomes.items()
-    ]
-    return [SCORE_LABELS.get(name, name) for name in names], rows

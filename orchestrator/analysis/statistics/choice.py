@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from orchestrator.analysis.methods import Role, sorted_rows, with_role
+from orchestrator.analysis.frame import sorted_rows
+from orchestrator.analysis.methods import Role, with_role
 
 VOTERS = ("iou", "clip", "synthetic_activation", "auroc")
 COLUMNS = ["job", "feature", "variant", "mean_rank", "kept", "tied", "tied_texts", "dropped_by"]

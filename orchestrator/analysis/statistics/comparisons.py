@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from orchestrator.analysis.methods import Role, method_of, sorted_rows, with_role
+from orchestrator.analysis.frame import sorted_rows
+from orchestrator.analysis.methods import Role, method_of, with_role
 from orchestrator.analysis.statistics.measured import measure_of
 from orchestrator.analysis.statistics.measures import Ratio, difference
 from orchestrator.analysis.statistics.pairwise import holm, mann_whitney, wilcoxon

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from orchestrator.analysis.methods import in_order, method_of
 from orchestrator.analysis.studies import style
 from orchestrator.analysis.studies.material import Asked, Labels, Material, label_source
-from orchestrator.analysis.studies.study import Heading, MissingInputError, Study, Table, plain_numbers
+from orchestrator.analysis.studies.study import Heading, Study, Table, plain_numbers
 
 HEADING = Heading(
     "levels", "Who wins, by level of abstraction", "Fig. 8", "Which kinds of features does each method find?"
@@ -18,27 +18,14 @@ READING = (
 KIND, LEVELS, UNREAD = "abstraction", ("low-level", "high-level", "other"), "unreadable"
 
 
-def texts(material: Material) -> pd.DataFrame:
-    """The kept features of all jobs: job, feature, variant, text."""
-    keys = ["job", "feature", "variant"]
-    kept = material.best[material.best["kept"].astype(bool)]
-    return kept[keys].merge(material.frame[[*keys, "text"]], on=keys, how="left", validate="one_to_one")
-
-
 def questions(material: Material) -> list[Asked]:
     """The level of every kept text, each once."""
-    return [Asked(KIND, text, (text,)) for text in sorted(set(texts(material)["text"].dropna()))]
+    return [Asked(KIND, text, (text,)) for text in sorted(set(material.kept["text"].dropna()))]
 
 
 def make(material: Material) -> Study:
     """Needs chosen explanations that pass the filter, and labels of their level."""
-    kept = texts(material)
-    if kept.empty:
-        raise MissingInputError(
-            "No feature's chosen explanation passes the filter.",
-            "Lower --min-iou and --min-synthetic-activation: scales differ between models.",
-        )
-    labels = material.need_labels(KIND)
+    kept, labels = material.need_kept(), material.need_labels(KIND)
     data = table(kept, labels, material.names)
     named = data.assign(label=[method_of(variant).label for variant in data["variant"]])
     columns = ({"name": "job"} if len(material.runs) > 1 else {}) | {"label": "method"}

@@ -1,15 +1,16 @@
 """What studies are made of: the frame of one or several jobs, and what is known beside it."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestrator.analysis.methods import sorted_rows
+from orchestrator.analysis.frame import KEYS, sorted_rows
 from orchestrator.analysis.statistics.choice import Filter, choose_best
 from orchestrator.analysis.statistics.comparisons import compare
 from orchestrator.analysis.studies.study import MissingInputError
@@ -94,19 +95,27 @@ class Material:
         given = [run.name for run in self.runs]
         return {run.job: run.name if given.count(run.name) == 1 else f"{run.name} ({run.job})" for run in self.runs}
 
-    @property
-    def references(self) -> dict[str, References]:
-        return {run.job: run.references for run in self.runs}
-
     @cached_property
     def best(self) -> pd.DataFrame:
         """The chosen explanation of every feature (`choose_best`)."""
         return choose_best(self.frame, self.seed, self.thresholds)
 
     @cached_property
+    def kept(self) -> pd.DataFrame:
+        """The chosen explanations that pass the filter: job, feature, variant, text."""
+        keys = self.best.loc[self.best["kept"].astype(bool), KEYS]
+        return keys.merge(self.frame[[*KEYS, "text"]], on=KEYS, how="left", validate="one_to_one")
+
+    @cached_property
     def comparisons(self) -> pd.DataFrame:
         """Every method against every other (`compare`)."""
         return compare(self.frame, self.seed)
+
+    def having(self, **given: Any) -> "Material":
+        """With more beside the frame; what was worked out of the frame stays."""
+        made = copy.copy(self)
+        made.__dict__.update(given)
+        return made
 
     def of(self, job: str) -> pd.DataFrame:
         """The rows of one job."""
@@ -120,6 +129,15 @@ class Material:
                 f"The job has no {' and no '.join(lacking)}: {why}.",
                 f"Submit it with --variants {','.join(wanted)}.",
             )
+
+    def need_kept(self) -> pd.DataFrame:
+        """`kept`, if there are any; raises MissingInputError."""
+        if self.kept.empty:
+            raise MissingInputError(
+                "No feature's chosen explanation passes the filter.",
+                "Lower --min-iou and --min-synthetic-activation: scales differ between models.",
+            )
+        return self.kept
 
     def need_vectors(self) -> Vectors:
         """The embeddings; raises MissingInputError."""

@@ -18,23 +18,20 @@ READING = (
     "Each point is a feature's chosen explanation; near points mean similar things (UMAP of sentence embeddings). "
     "Larger points stand for several features of the same text. Names point at the middle of their cluster (k-means)."
 )
-KIND, MEMBERS, CLUSTERS = "cluster", 20, 30
+KIND, MEMBERS = "cluster", 20
 
 
 def members(material: Material) -> pd.DataFrame:
     """The first job's kept features with their chosen variant and text, ascending: columns feature, variant, text."""
-    best = material.best[material.best["kept"].astype(bool) & (material.best["job"] == material.jobs[0])]
-    keys = ["job", "feature", "variant"]
-    found = best[keys].merge(material.frame[[*keys, "text"]], on=keys, how="left", validate="one_to_one")
+    found = material.kept[material.kept["job"] == material.jobs[0]]
     return found.sort_values("feature")[["feature", "variant", "text"]].reset_index(drop=True)
 
 
-def grouped(shown: pd.DataFrame, vectors: Vectors, k: int = CLUSTERS) -> pd.DataFrame:
-    """`members` with a column cluster: at most `k`, and on average at least five features in each."""
+def grouped(shown: pd.DataFrame, vectors: Vectors) -> pd.DataFrame:
+    """`members` with a column cluster."""
     if shown.empty:
         return shown.assign(cluster=np.zeros(0, np.int64))
-    found = clusters(np.stack([vectors[text] for text in shown["text"]]), min(k, max(len(shown) // 5, 1)))
-    return shown.assign(cluster=found)
+    return shown.assign(cluster=clusters(np.stack([vectors[text] for text in shown["text"]])))
 
 
 def questions(grouped: pd.DataFrame, seed: int = 0) -> list[Asked]:
@@ -57,10 +54,11 @@ def _lot(seed: int, text: str) -> tuple[bytes, str]:
 def make(material: Material) -> Study:
     """Needs chosen explanations that pass the filter, and embeddings; names if the clusters are labelled."""
     vectors = material.need_vectors()
+    material.need_kept()
     found = grouped(members(material), vectors)
     if found.empty:
         raise MissingInputError(
-            "No feature's chosen explanation passes the filter.",
+            "No chosen explanation of the first job passes the filter.",
             "Lower --min-iou and --min-synthetic-activation: scales differ between models.",
         )
     labels = material.labels or {}

@@ -37,7 +37,7 @@ def make(material: Material) -> Study:
             "No score is known for two methods on one feature.", "Submit the job with two --variants and with --scores."
         )
     caption = "Differences on the same features; one-sided p-values, Holm within one score."
-    first = data[data["job"] == material.jobs[0]]
+    first = data[(data["job"] == material.jobs[0]) & (data["family"] == "methods")]
     return Study(HEADING, READING, (Table("pairs", caption, data, shown(data)),), draw(first) if len(first) else None)
 
 
@@ -57,7 +57,6 @@ def shown(data: pd.DataFrame) -> pd.DataFrame:
 def draw(data: pd.DataFrame) -> Figure:
     """A panel per score; each pair of methods once, the one that comes later in the tables first."""
     order = in_order(data["variant"])
-    data = data[data["family"] == "methods"]
     place = {variant: i for i, variant in enumerate(order)}
     data = data[[place[v] > place[r] for v, r in zip(data["variant"], data["rival"], strict=True)]]
     pairs = list(dict.fromkeys(zip(data["variant"], data["rival"], strict=True)))

@@ -17,7 +17,7 @@ from orchestrator.analysis.studies.words import AXES, PANELS
 def table(material: Material, runs: Sequence[Run]) -> pd.DataFrame:
     """A row per job, method and score of the paper: value, low, high, n; joined by feature over the given jobs.
 
-    Raises MissingInputError if the jobs share no feature.
+    Raises MissingInputError if the jobs share no feature, or one has no score.
     """
     frame = material.frame[material.frame["job"].isin([run.job for run in runs])]
     jobs = frame.groupby("feature")["job"].nunique()
@@ -34,8 +34,11 @@ def table(material: Material, runs: Sequence[Run]) -> pd.DataFrame:
                 rows.append(
                     {"job": run.job, "name": material.names[run.job], "variant": variant, "score": score} | found
                 )
-    data = pd.DataFrame(rows)
-    return data[data["n"] > 0].reset_index(drop=True)
+    data = pd.DataFrame(rows, columns=["job", "name", "variant", "score", "value", "low", "high", "n"])
+    data = data[data["n"] > 0].reset_index(drop=True)
+    if lacking := [material.names[run.job] for run in runs if run.job not in set(data["job"])]:
+        raise MissingInputError(f"No method has a score in {', '.join(lacking)}.", "Submit all jobs with --scores.")
+    return data
 
 
 def different(material: Material, of: dict[str, object], what: str, remedy: str) -> list[Run]:

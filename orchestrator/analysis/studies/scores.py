@@ -35,7 +35,7 @@ def make(material: Material) -> Study:
         HEADING,
         READING,
         (Table("scores", f"Scores by method and rendering. {MARKS}", data, shown(data)),),
-        draw(data) if len(data) else None,
+        draw(data) if len(data) and data["score"].isin(PANELS).any() else None,
         ("Pooled AUROC is one figure of all features together: it has an interval, but no marks.",),
     )
 

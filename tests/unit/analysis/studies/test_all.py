@@ -103,6 +103,38 @@ def test_without_inputs_a_study_says_what_and_how():
         assert isinstance(one, Study | NotMade)
 
 
+SCORE_COLUMNS = ["iou", "clip", "synthetic_activation", "auroc"]
+
+
+def unscored(frame, job):
+    """Without the scores of one job."""
+    frame = frame.copy()
+    frame.loc[frame["job"] == job, [*SCORE_COLUMNS, "learned_activations"]] = None
+    return frame
+
+
+@pytest.mark.parametrize("key", ["explainers", "explain_sets"])
+def test_a_job_without_scores_is_named_where_jobs_are_compared(key):
+    (study,) = (one for one in make_all(full(lambda frame: unscored(frame, "second"))) if one.heading.key == key)
+    assert isinstance(study, NotMade) and "second" in study.because
+
+
+def test_one_method_beside_its_control_has_no_figure_of_pairs():
+    frame = world(6)
+    two = frame[frame["variant"].isin(["steering", "control_random"])]
+    assert set(two["variant"]) == {"steering", "control_random"}
+    made = {one.heading.key: one for one in make_all(material(two))}
+    assert isinstance(made["pairs"], Study) and made["pairs"].figure is None
+
+
+def test_scores_of_the_oracle_alone_make_a_table():
+    frame = world(6)
+    frame[[*SCORE_COLUMNS, "learned_activations"]] = None
+    frame["oracle_iou"] = 0.5
+    made = {one.heading.key: one for one in make_all(material(frame))}
+    assert isinstance(made["scores"], Study) and made["scores"].figure is None and len(made["scores"].tables[0].data)
+
+
 def test_a_filter_that_nothing_passes_is_said():
     made = with_labels(with_vectors(material(), embed), ask)
     strict = replace(made, thresholds=replace(made.thresholds, iou=2.0))
