@@ -1,7 +1,7 @@
 """`make bench-viewer`: first paint and interactions of the pages with 10,000 features, measured inside Chromium.
 
-The server and the browser share this machine. An interaction is what the browser itself reports (Event Timing): from the
-input to the next frame that shows its effect, in steps of 8 ms. Scrolling is told by its longest frame.
+The server and the browser share this machine. An interaction is what the browser itself reports (Event Timing): from
+the input to the next frame that shows its effect, in steps of 8 ms. Scrolling is told by its longest frame.
 """
 
 import argparse
