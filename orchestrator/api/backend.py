@@ -60,7 +60,7 @@ class Backend(Protocol):
         """Make every choice of a request. Raises the errors of `orchestrator.api.faults`."""
         ...
 
-    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
+    def estimate(self, request: EstimateRequest, here: Here, cancelled: Callable[[], bool]) -> EstimateResponse:
         """What a request would cost here and now. Raises as `plan` does."""
         ...
 
@@ -106,8 +106,8 @@ class PipelineBackend:
         plan = self._resolve(request.spec, choose=True)
         return Planned(EXPLAIN, plan.model_dump_json(), plan.items())
 
-    def estimate(self, request: EstimateRequest, here: Here) -> EstimateResponse:
-        return estimate(request, here, self._deps, self._profile)
+    def estimate(self, request: EstimateRequest, here: Here, cancelled: Callable[[], bool]) -> EstimateResponse:
+        return estimate(request, here, self._deps, self._profile, cancelled)
 
     def explain(
         self, request: ExplainRequest, cancelled: Callable[[], bool], explained: Callable[[VariantResult], None]

@@ -53,6 +53,8 @@ from protos.v1.results_pb2 import FeatureResult
 from services.serving import tracing
 
 _DEFAULT_LIMIT = 100
+_IMPORTS = "imports run on this server; try again when one has ended"
+_EXPLAINS = "Explains run on this server; try again, or raise STEERSCOPE_API_EXPLAINS"  # in its own process
 
 
 class Servicer(JobsServicer):
@@ -123,7 +125,7 @@ class Servicer(JobsServicer):
     @streaming
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
         check_explain(request)
-        with self._stream(context, drains=False) as check, _place(self._explains, "Explains run", "API_EXPLAINS"):
+        with self._stream(context, drains=False) as check, _place(self._explains, _EXPLAINS):
             yield from explain(self._backend, request, check)
 
     @unary
@@ -145,7 +147,7 @@ class Servicer(JobsServicer):
     @unary
     def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
         check_probe(request)
-        with _place(self._explains, "Explains run", "API_EXPLAINS"):
+        with _place(self._explains, _EXPLAINS):
             return self._backend.probe(request, lambda: not context.is_active())
 
     @unary
@@ -172,7 +174,10 @@ class Servicer(JobsServicer):
     @collecting
     def Import(self, parts: Iterator[pb.Part], context: grpc.ServicerContext) -> pb.ImportResponse:
         self._transfers.check_let()
-        with self._stream(context) as check, _place(self._imports, "imports run", "API_THREADS"):
+        with (
+            self._stream(context) as check,
+            _place(self._imports, _IMPORTS),
+        ):
             return self._transfers.bring(_checked(parts, check))
 
     @unary
@@ -180,7 +185,8 @@ class Servicer(JobsServicer):
         check_estimate(request)
         overview = Overview.read(self._reader.database)
         here = Here(self._board.look(), self._reader, sum(worker.threads for worker in overview.workers))
-        return self._backend.estimate(request, here)
+        with _place(self._explains, _EXPLAINS):
+            return self._backend.estimate(request, here, lambda: not context.is_active())
 
     def close(self) -> None:
         """Close the connections."""
@@ -219,7 +225,7 @@ class Servicer(JobsServicer):
             if drains and self.draining.is_set():
                 raise DrainingError("the server is going down; call again, with the last resume_token if you watch")
 
-        with _place(self._streams, "streams are open", "API_THREADS"):
+        with _place(self._streams, "streams are open on this server; try again, or raise STEERSCOPE_API_THREADS"):
             yield check
 
 
@@ -230,10 +236,10 @@ def _checked(parts: Iterator[pb.Part], check: Callable[[], None]) -> Iterator[pb
 
 
 @contextmanager
-def _place(places: threading.Semaphore, what: str, setting: str) -> Iterator[None]:
+def _place(places: threading.Semaphore, told: str) -> Iterator[None]:
     """One of the places, for the block. Raises BusyError when all are taken."""
     if not places.acquire(blocking=False):
-        raise BusyError(f"too many {what} on this server; try again, or raise STEERSCOPE_{setting}")
+        raise BusyError(f"too many {told}")
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from orchestrator.api.invalid import InvalidRequestError
+from orchestrator.search.library import KEPT
 
 MOST_VALUES = 1 << 16  # of a direction: several times the widest residual stream there is
 MOST_FEATURES = 1 << 20  # ids in one list; those of a job count against `max_job_items` as well
@@ -22,7 +23,6 @@ LONGEST_TEXT = 16 << 10  # bytes of a given text; the judges take twice that (se
 MOST_EMBEDDED = 1024
 MOST_QUESTIONS = 1 << 17  # every distinct text of 20,000 features in five ways, and room
 MOST_MEMBERS = 64  # texts of one question: a name is given to 20
-MOST_SEARCHED = 8  # jobs; each is held in memory
 
 _CHARACTERS = {
     "images": LONGEST_PLACE,
@@ -43,7 +43,7 @@ _ITEMS = {
     "scores": MOST_SCORES,
     "min_scores": MOST_SCORES,
     "outcomes": MOST_SCORES,
-    "job_ids": MOST_SEARCHED,
+    "job_ids": KEPT,
     "questions": MOST_QUESTIONS,
     "Question.texts": MOST_MEMBERS,
     "EmbedRequest.texts": MOST_EMBEDDED,

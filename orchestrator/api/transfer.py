@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.access import is_loopback
 from orchestrator.api.faults import ForbiddenError
-from orchestrator.api.sizes import check_sizes
 from orchestrator.api.validation import check_job_id, check_submit
 from orchestrator.index.reader import IndexCache
 from orchestrator.jobs.database import Database
@@ -53,11 +52,6 @@ class Transfers:
     def bring(self, parts: Iterable[pb.Part]) -> pb.ImportResponse:
         """Take a job in. Raises TransferError, InvalidRequestError."""
         limits = Limits(self._settings.max_job_items, int(self._settings.api_import_max_gib * (1 << 30)))
-        incoming = Incoming(self._store, limits, _check_request)
+        incoming = Incoming(self._store, limits, check_submit)
         incoming.take(parts)
         return settle(incoming, self._reader)
-
-
-def _check_request(request: pb.SubmitRequest) -> None:
-    check_submit(request)
-    check_sizes(request)

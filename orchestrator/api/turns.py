@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from services.serving.moving import MovingMean
 
+_MOST_WAITING = 2  # for every place
 _SHARE = 0.5  # of a call's time that may pass in line; the rest is for its own work
 
 
@@ -32,7 +33,10 @@ class _Line:
 
 
 class Turns:
-    """A line for every method, so that a Submit that waits for a service keeps no Get waiting."""
+    """A line for every method, so that a Submit that waits for a service keeps no Get waiting.
+
+    Whoever waits holds a thread of the server, so that lines are short.
+    """
 
     def __init__(self, slots: int) -> None:
         """`slots`: calls of one method that work at a time."""
@@ -42,7 +46,12 @@ class Turns:
 
     @contextmanager
     def turn(self, method: str, time_left: float | None) -> Iterator[None]:
-        """Wait for a turn. Raises BusyError for a call whose time (seconds; None: no deadline) does not suffice."""
+        """Wait for a turn. Raises BusyError for a call whose time (seconds; None: no deadline) does not suffice.
+
+        gRPC itself says 9e18 seconds for no deadline, which no lock takes for a timeout.
+        """
+        if time_left is not None:
+            time_left = min(time_left, threading.TIMEOUT_MAX)
         line = self._queue_up(method, time_left)
         try:
             taken = line.places.acquire(timeout=time_left)
@@ -62,6 +71,8 @@ class Turns:
     def _queue_up(self, method: str, time_left: float | None) -> _Line:
         with self._lock:
             line = self._lines[method]
+            if line.waiting >= _MOST_WAITING * self._slots:
+                raise BusyError(f"{method}: {line.waiting} calls are in line; try again later")
             ahead = line.mean.value * line.waiting / self._slots
             if time_left is not None and ahead > _SHARE * time_left:
                 raise BusyError(

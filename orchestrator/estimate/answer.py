@@ -30,9 +30,28 @@ def span(value: Range) -> pb.Span:
     return pb.Span(low=value.low, likely=value.likely, high=value.high)
 
 
-def remedy(rate: Rate) -> str:
+def stage(rate: Rate, calls: Range, rows: Range, cached_share: float = 0.0) -> pb.StageEstimate:
+    """A model's stage, priced if its rate is known."""
+    told = pb.StageEstimate(
+        stage=stage_of(rate.model),
+        model=rate.model,
+        version=rate.version,
+        calls=span(calls),
+        rows=span(rows),
+        cached_share=cached_share,
+        replicas=rate.replicas,
+    )
+    if rate.measured:
+        told.seconds_per_row = rate.seconds_per_row
+        told.measured_rows = rate.rows
+        told.mean_batch = rate.mean_batch
+        told.device_seconds.CopyFrom(span(rows * rate.seconds_per_row))
+    return told
+
+
+def remedy(rate: Rate, how: str = "`steerscope estimate --measure` does a little of it") -> str:
     """What to do about a rate that is not known."""
     if not rate.replicas:
         return f"{rate.model}: no replica is ready; start the service, then ask again"
     told = f"nothing was computed with version {rate.version[:12]} here yet"
-    return f"{rate.model}: unknown, {told}; `steerscope estimate --measure` does a little of it"
+    return f"{rate.model}: unknown, {told}; {how}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.deps import Deps
@@ -28,9 +29,13 @@ class Here:
     threads: int
 
 
-def estimate(request: pb.EstimateRequest, here: Here, deps: Deps, profile: Profile) -> pb.EstimateResponse:
-    """Raises what the planning of such a job raises, and RedisError. No service computes anything; nothing is kept but
-    the rates (`orchestrator.estimate.rates`)."""
+def estimate(
+    request: pb.EstimateRequest, here: Here, deps: Deps, profile: Profile, cancelled: Callable[[], bool]
+) -> pb.EstimateResponse:
+    """Raises what the planning of such a job raises, RedisError and CancelledItem.
+
+    No service computes anything; nothing is kept but the rates (`orchestrator.estimate.rates`).
+    """
     facts = collect(deps.clients, deps.cache)
     dry = DryDeps.of(deps)
     rates = measure(here.replicas, facts.versions, deps.store)
@@ -39,7 +44,7 @@ def estimate(request: pb.EstimateRequest, here: Here, deps: Deps, profile: Profi
         index = plan_index(request.index, profile=profile, facts=facts, store=dry.store, roots=roots)
         return estimate_index(index, rates, here.threads)
     plan = resolve(request.spec, profile=profile, facts=facts, indexes=deps.indexes, store=dry.store)
-    tally, faults = rehearse(plan, dry)
+    tally, faults = rehearse(plan, dry, cancelled)
     answer = estimate_job(plan, tally, Known(rates, read_history(here.reader, deps.store), here.threads))
     answer.notes.extend(faults)
     return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.estimate.answer import remedy, span, stage_of
+from orchestrator.estimate.answer import remedy, span, stage
 from orchestrator.estimate.arithmetic import Range, by_service, wall_seconds
 from orchestrator.estimate.rates import Rate
 from orchestrator.index.plan import IndexPlan
@@ -21,26 +21,16 @@ def estimate_index(plan: IndexPlan, rates: Mapping[str, Rate], threads: int) -> 
     answer = pb.EstimateResponse(items=len(shards) + 1, threads=threads)
     for model, count in counts.items():
         rows, rate = Range.exactly(count), rates[model]
-        stage = pb.StageEstimate(
-            stage=stage_of(model), model=model, version=rate.version, rows=span(rows), replicas=rate.replicas
-        )
-        stage.calls.CopyFrom(span(rows if model == _INDEX else rows * (1 / plan.batch)))
-        if rate.measured:
-            stage.seconds_per_row, stage.measured_rows = rate.seconds_per_row, rate.rows
-            stage.mean_batch = rate.mean_batch
-            stage.device_seconds.CopyFrom(span(rows * rate.seconds_per_row))
-        elif count:
-            answer.notes.append(remedy(rate).partition(";")[0] + "; index a small folder first, then ask again")
-        answer.stages.append(stage)
+        answer.stages.append(stage(rate, rows if model == _INDEX else rows * (1 / plan.batch), rows))
+        if count and not rate.measured:
+            answer.notes.append(remedy(rate, "index a small folder first, then ask again"))
     answer.notes.append("disk, reading and hashing of the images are not in this estimate")
     measured = all(rates[model].measured or not count for model, count in counts.items())
     if not threads:
         answer.notes.append("seconds: no worker is alive; start one, then ask again")
     elif measured:
         busy = {model: Range.exactly(count * rates[model].seconds_per_row) for model, count in counts.items() if count}
-        calls = sum(
-            stage.calls.likely * rates[stage.model].call_seconds for stage in answer.stages if stage.rows.likely
-        )
+        calls = sum(one.calls.likely * rates[one.model].call_seconds for one in answer.stages if one.rows.likely)
         each = Range.exactly(calls / len(shards))
         answer.seconds.CopyFrom(span(wall_seconds(each, len(shards), threads, by_service(busy, rates))))
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.estimate.answer import remedy, span, stage_of
+from orchestrator.estimate.answer import remedy, span, stage
 from orchestrator.estimate.arithmetic import (
     Need,
     Range,
@@ -18,7 +18,7 @@ from orchestrator.estimate.arithmetic import (
 )
 from orchestrator.estimate.history import History
 from orchestrator.estimate.rates import Rate
-from orchestrator.estimate.tally import Asked, Tally
+from orchestrator.estimate.tally import Tally
 from orchestrator.pipeline.plan import ExplainPlan
 from protos.v1 import jobs_pb2 as pb
 
@@ -41,31 +41,13 @@ def estimate_job(plan: ExplainPlan, tally: Tally, known: Known) -> pb.EstimateRe
     needed = needs(tally.asked, items / rehearsed, distinct)
     answer = pb.EstimateResponse(items=items, rehearsed=tally.features, threads=known.threads)
     for model, need in sorted(needed.items()):
-        answer.stages.append(_stage(need, tally.asked[model], known.rates[model]))
+        answer.stages.append(stage(known.rates[model], need.calls, need.rows, tally.asked[model].cached_share))
     answer.stages.extend(_worker(items, known.history))
     answer.generated_images.CopyFrom(span(_images(needed)))
     _add_disk(answer, needed, items, known.history)
     _add_seconds(answer, needed, items, known)
     _add_assumptions(answer, tally, known.history)
     return answer
-
-
-def _stage(need: Need, asked: Asked, rate: Rate) -> pb.StageEstimate:
-    stage = pb.StageEstimate(
-        stage=stage_of(need.model),
-        model=need.model,
-        version=rate.version,
-        calls=span(need.calls),
-        rows=span(need.rows),
-        cached_share=asked.cached_share,
-        replicas=rate.replicas,
-    )
-    if rate.measured:
-        stage.seconds_per_row = rate.seconds_per_row
-        stage.measured_rows = rate.rows
-        stage.mean_batch = rate.mean_batch
-        stage.device_seconds.CopyFrom(span(need.rows * rate.seconds_per_row))
-    return stage
 
 
 def _worker(items: int, history: History) -> list[pb.StageEstimate]:

@@ -70,12 +70,12 @@ def measure(replicas: Sequence[Replica], versions: Mapping[str, str], store: Art
 
 
 def _remembered(rate: Rate, store: ArtifactStore) -> Rate:
-    """The larger of what is measured now and what was kept, which is then kept."""
+    """What is measured now, which is then kept; else what was kept."""
     name = f"rates/{rate.model}/{rate.version}"
     kept = _kept(store, name)
-    if kept is not None and kept.rows > rate.rows:
-        return replace(kept, replicas=rate.replicas)
-    if rate.measured and (kept is None or rate.rows > kept.rows):
+    if not rate.measured:
+        return replace(kept, replicas=rate.replicas) if kept else rate
+    if rate != kept:
         store.point(name, json.dumps(asdict(rate), sort_keys=True).encode())
     return rate
 

@@ -13,7 +13,7 @@ from orchestrator.pipeline.plan import ExplainPlan
 FEATURES = 8  # enough for a mean: they differ only in how many top images they have, and in what is cached
 
 
-def rehearse(plan: ExplainPlan, dry: DryDeps, cancelled: Callable[[], bool] = lambda: False) -> tuple[Tally, list[str]]:
+def rehearse(plan: ExplainPlan, dry: DryDeps, cancelled: Callable[[], bool]) -> tuple[Tally, list[str]]:
     """What a few features, evenly over the plan's, would ask; and why some could not be rehearsed.
 
     Nothing is computed and nothing is written. Raises CancelledItem, TransientError.

@@ -11,7 +11,7 @@ from orchestrator.labels.model import Label, Question
 from protos.v1 import jobs_pb2 as pb
 
 Progress = Callable[[int, int], None]
-_MOST = 1 << 17  # questions of one job: the API takes no more
+_MOST = 1 << 14  # questions of one job: with their keys they must fit into a message
 _ENDED = ("done", "failed", "cancelled")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol, cast
 
 from orchestrator.labels.model import CLUSTER, GRAMMAR, GRAMMAR_VALUES, Label, Outcome, Question
 from orchestrator.labels.parse import read_name
+from services.serving.plugin import instantiate
 
 
 class OwnLabeller(Protocol):
@@ -18,9 +19,10 @@ class OwnLabeller(Protocol):
         ...
 
 
+@lru_cache(maxsize=4)
 def load_labeller(name: str) -> OwnLabeller:
-    """The labeller `package.module:Class`. Raises ImportError or AttributeError for one that is not there."""
-    return cast(OwnLabeller, pkgutil.resolve_name(name)())
+    """The labeller `package.module:Class`. Raises ValueError for one that is not there."""
+    return cast(OwnLabeller, instantiate(name, {}))
 
 
 def ask_own(labeller: OwnLabeller, questions: Sequence[Question]) -> list[Label]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from structlog.contextvars import bound_contextvars
 
@@ -45,10 +46,18 @@ def _ask(plan: LabelPlan, questions: Sequence[Question], calls: Calls, deps: Dep
         except Fault as error:
             raise PermanentError(str(error)) from error
     # A plan comes over the network: what is loaded is named by this worker's own profile, never by the plan alone.
-    own = labeller_of(load_profile(deps.settings.profile))
+    own = _own(deps.settings.profile)
     if own != plan.labeller:
         raise PermanentError(
             f"labels.class: the job wants {plan.labeller!r}, this worker's profile has {own!r}; start API and workers "
             "with one profile"
         )
-    return ask_own(load_labeller(own), questions)
+    try:
+        return ask_own(load_labeller(own), questions)
+    except ValueError as error:
+        raise PermanentError(f"labels.class: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _own(profile: str) -> str:
+    return labeller_of(load_profile(profile))

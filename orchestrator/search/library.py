@@ -14,7 +14,7 @@ from orchestrator.search.stored import Embedded, StoredEmbedder
 from orchestrator.store import ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
 
-_KEPT = 4  # jobs: one of 10,000 features in five ways takes about 150 MB
+KEPT = 4  # jobs: one of 10,000 features in five ways takes about 150 MB
 _WAIT_SECONDS = 0.25
 _Known = dict[str, tuple[str, list[Explained]]]  # item → artifact, its explanations
 Key = TypeVar("Key", bound=Hashable)
@@ -38,7 +38,7 @@ class _Shelf(Generic[Key, Value]):
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            if len(self._values) > _KEPT:
+            if len(self._values) > KEPT:
                 self._values.popitem(last=False)
 
     def drop(self, key: Key) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from orchestrator.search.corpus import Corpus, Explained
 
 Vector = npt.NDArray[np.float32]
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,17 @@ def _of_one(query: Vector, corpus: Corpus, wish: Wish, limit: int) -> tuple[list
     kept = np.flatnonzero([wish.takes(row) for row in corpus.rows])
     if not len(kept):
         return [], 0
-    cosines = np.clip(corpus.vectors @ query, -1, 1).astype(np.float64)
+    cosines = _cosines(corpus.vectors, query)
     pairs = np.unique(corpus.pair[kept])
     feature, text = corpus.pairs[pairs].T
     best = pairs[np.lexsort((text, feature, -cosines[text]))[:limit]]
     return [_hit(corpus, int(pair), cosines, kept) for pair in best], len(pairs)
+
+
+def _cosines(vectors: Vector, query: Vector) -> npt.NDArray[np.float64]:
+    """Float64 [n], rounded: the last bits of a sum depend on the shapes, and one text has one cosine everywhere."""
+    sums: npt.NDArray[np.float64] = np.einsum("te,e->t", vectors, query, dtype=np.float64)
+    return sums.round(_DIGITS).clip(-1, 1)
 
 
 def _hit(corpus: Corpus, pair: int, cosines: npt.NDArray[np.float64], kept: npt.NDArray[np.int64]) -> Hit:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from orchestrator.index.reader import IndexCache
@@ -50,14 +51,15 @@ class Outgoing:
             data = self.store.get(f"indexes/{index}")
             yield pb.Part(index=pb.PortableIndex(id=index, record=data))
             for address in blobs_of(IndexRecord.model_validate_json(data)):
-                yield from self._blob(address, sent)
+                yield from _once(address, sent, partial(self.store.get, address))
         for address in plan.texts.values():
-            yield from self._blob(address, sent)
+            yield from _once(address, sent, partial(self.store.get, address))
         for item in self.reader.items(job):
             if item.state is ItemState.DONE:
-                yield from self._blob(item.artifact, sent)
+                told = self.store.get(item.artifact)
+                yield from _pieces(item.artifact, told)  # it names its feature: no other item has it
                 if images:
-                    yield from self._images(FeatureResult.FromString(self.store.get(item.artifact)), plan, sent)
+                    yield from self._images(FeatureResult.FromString(told), plan, sent)
 
     def _pages(self, job: str) -> Iterator[Sequence[ItemRecord]]:
         items = self.reader.items(job)
@@ -66,14 +68,9 @@ class Outgoing:
 
     def _images(self, result: FeatureResult, plan: ExplainPlan, sent: set[str]) -> Iterator[pb.Part]:
         for index, image in top_images(result, plan):
-            address = kept_at(image)
-            if address not in sent:
-                sent.add(address)
-                yield from _pieces(address, self._top_image(index, image))
+            yield from _once(kept_at(image), sent, partial(self._top_image, index, image))
         for address in drawn_by(result):
-            if address not in sent:
-                sent.add(address)
-                yield from _pieces(address, self._drawn(address))
+            yield from _once(address, sent, partial(self._drawn, address))
 
     def _top_image(self, index: str, image: TopImage) -> bytes | None:
         try:
@@ -87,10 +84,12 @@ class Outgoing:
         except ArtifactNotFoundError:
             return None
 
-    def _blob(self, address: str, sent: set[str]) -> Iterator[pb.Part]:
-        if address not in sent:
-            sent.add(address)
-            yield from _pieces(address, self.store.get(address))
+
+def _once(address: str, sent: set[str], read: Callable[[], bytes | None]) -> Iterator[pb.Part]:
+    """A blob in pieces, unless it was sent before."""
+    if address not in sent:
+        sent.add(address)
+        yield from _pieces(address, read())
 
 
 def _check(record: JobRecord) -> None:

@@ -58,7 +58,7 @@ class FakeBackend:
             raise PlanError("variants", "'unheard' is unknown", "choose from steering")
         return Planned("explain", "{}", [str(feature) for feature in sorted(request.spec.feature_ids)])
 
-    def estimate(self, request: pb.EstimateRequest, here: Here) -> pb.EstimateResponse:
+    def estimate(self, request: pb.EstimateRequest, here: Here, cancelled: Callable[[], bool]) -> pb.EstimateResponse:
         return pb.EstimateResponse(items=len(request.spec.feature_ids), threads=here.threads)
 
     def explain(

@@ -100,7 +100,7 @@ def replicas(place: Place, latency: float) -> list[Replica]:
 
 def test_seconds_from_known_rates(place):
     here = Here(replicas(place, 0.5), place.reader, threads=4)
-    told = estimate(REQUEST, here, place.deps, stage.profile())
+    told = estimate(REQUEST, here, place.deps, stage.profile(), lambda: False)
     explain = next(one for one in told.stages if one.model == "vlm.explain")
     assert explain.seconds_per_row == 0.5 and explain.device_seconds.likely == pytest.approx(explain.rows.likely * 0.5)
     slowest = max(
@@ -110,13 +110,13 @@ def test_seconds_from_known_rates(place):
     assert told.seconds.low <= told.seconds.likely <= told.seconds.high
     assert told.seconds.likely >= slowest
     gone = [Replica(one.service, one.address, "ready") for one in here.replicas]  # started anew: they have done nothing
-    again = estimate(REQUEST, Here(gone, place.reader, 4), place.deps, stage.profile())
+    again = estimate(REQUEST, Here(gone, place.reader, 4), place.deps, stage.profile(), lambda: False)
     assert again.seconds == told.seconds  # the artifact store remembers
 
 
 def test_an_unmeasured_model_with_a_replica_wants_a_probe(place):
     idle = [Replica(one.service, one.address, "ready") for one in replicas(place, 1.0)]
-    told = estimate(REQUEST, Here(idle, place.reader, 4), place.deps, stage.profile())
+    told = estimate(REQUEST, Here(idle, place.reader, 4), place.deps, stage.profile(), lambda: False)
     assert any("steerscope estimate --measure" in note for note in told.notes) and not told.HasField("seconds")
 
 
@@ -136,7 +136,7 @@ def test_finished_jobs_tell_of_texts_and_pictures_and_imported_ones_do_not(place
 def test_an_index(place):
     request = pb.EstimateRequest(index=pb.IndexSpec(images=str(place.root / "test"), name="again"))
     blobs = place.blobs()
-    told = estimate(request, Here(replicas(place, 0.25), place.reader, 2), place.deps, stage.profile())
+    told = estimate(request, Here(replicas(place, 0.25), place.reader, 2), place.deps, stage.profile(), lambda: False)
     assert told.items == 4 and rows(told) == Counter({"sae.index": 8, "sae.score": 7})  # 8 + 8 + 4 images by threes
     assert told.seconds.likely >= (8 + 7) * 0.25
     assert {name for name in place.blobs() if not name.startswith("rates")} == set(blobs)
@@ -157,7 +157,7 @@ def test_the_rehearsed_are_spread_over_all():
 def test_a_rehearsal_counts_dead_features_as_free(place):
     plan = place.deps and stage.make_plan(place.deps, feature_ids=[11], scores=["none"])
     dry = DryDeps.of(place.deps)
-    tally, faults = rehearse(plan, dry)
+    tally, faults = rehearse(plan, dry, lambda: False)
     assert set(tally.asked) == {"sae.features"} and not faults
 
 

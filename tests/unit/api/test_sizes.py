@@ -50,7 +50,7 @@ def QUESTION(**fields):  # noqa: N802 -- a constant with a hole
         (QUESTION(key="k" * 16385), "label.questions[1].key: has 16385 bytes, at most 16384"),
         (QUESTION(kind="k" * 201), "label.questions[1].kind: has 201 characters, at most 200"),
         (pb.SearchRequest(text="t" * 1001), "text: has 1001 characters, at most 1000"),
-        (pb.SearchRequest(job_ids=["j"] * 9), "job_ids: has 9 elements, at most 8"),
+        (pb.SearchRequest(job_ids=["j"] * 5), "job_ids: has 5 elements, at most 4"),
         (pb.SearchRequest(min_scores={str(i): 0.5 for i in range(33)}), "min_scores: has 33 elements, at most 32"),
         (pb.SearchRequest(min_scores={"s" * 201: 0.5}), "min_scores: has 201 characters, at most 200"),
     ],

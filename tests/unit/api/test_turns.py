@@ -48,10 +48,36 @@ def test_a_call_is_refused_when_the_line_ahead_takes_half_of_its_time():
         hold(turns, "Submit", stack)
         threads = [waiting(turns, "Submit", done) for _ in range(3)]
         # three ahead, two at a time, four seconds each: six seconds
-        with pytest.raises(BusyError, match="Submit: about 6 s of calls are ahead, and 11 s are left"):
+        with pytest.raises(BusyError, match=r"Submit: about 6 s of calls are ahead, and 11 s are left"):
             turns._queue_up("Submit", 11)
         turns._queue_up("Submit", 13)
-        turns._queue_up("Submit", None)
+    assert all(done.acquire(timeout=10) for _ in threads)
+
+
+def test_no_deadline_is_no_error_of_the_lock():
+    """gRPC's `time_remaining` of a call without a deadline (grpc/_server.py)."""
+    turns, done = Turns(1), threading.Semaphore(0)
+    with ExitStack() as stack:
+        hold(turns, "Get", stack)
+        thread = threading.Thread(target=lambda: turn_and_tell(turns, done), daemon=True)
+        thread.start()
+        assert not done.acquire(timeout=0.05)
+    assert done.acquire(timeout=10)
+
+
+def turn_and_tell(turns, done):
+    with turns.turn("Get", 9.2e18):
+        done.release()
+
+
+def test_a_line_is_short_because_every_place_in_it_is_a_thread():
+    turns, done = Turns(2), threading.Semaphore(0)
+    with ExitStack() as stack:
+        hold(turns, "Submit", stack)
+        hold(turns, "Submit", stack)
+        threads = [waiting(turns, "Submit", done) for _ in range(4)]
+        with pytest.raises(BusyError, match="4 calls are in line"):
+            turns._queue_up("Submit", None)
     assert all(done.acquire(timeout=10) for _ in threads)
 
 

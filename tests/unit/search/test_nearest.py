@@ -1,5 +1,6 @@
 """The nearest explanations, against a plain loop over all rows."""
 
+import math
 import random
 
 import numpy as np
@@ -47,7 +48,7 @@ def plain(query, jobs, wish):
                     least is not None and (iou is None or iou < least)
                 ):
                     continue
-                cosine = float(np.clip(VECTORS[text] @ query, -1, 1))
+                cosine = round(math.fsum(a * b for a, b in zip(VECTORS[text].tolist(), query.tolist(), strict=True)), 9)
                 found.setdefault((-cosine, order, one.feature, job, text), []).append(variant.variant)
     return sorted(found.items(), key=lambda item: item[0][:3])
 
