@@ -19,7 +19,9 @@ _SERVED = (
     "tests/integration/test_label_and_search.py",
     "tests/integration/test_main_job.py",
     "tests/integration/test_observed_stack.py",
+    "tests/integration/test_studies.py",
     "tests/integration/test_tune.py",
+    "tests/integration/test_tutorial.py",
 )
 
 

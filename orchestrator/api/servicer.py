@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import grpc
 
@@ -52,6 +53,7 @@ from protos.v1.jobs_pb2_grpc import JobsServicer
 from protos.v1.results_pb2 import FeatureResult
 from services.serving import tracing
 
+Message = TypeVar("Message")
 _DEFAULT_LIMIT = 100
 _IMPORTS = "imports run on this server; try again when one has ended"
 _EXPLAINS = "Explains run on this server; try again, or raise STEERSCOPE_API_EXPLAINS"  # in its own process
@@ -118,9 +120,7 @@ class Servicer(JobsServicer):
         check_results(request)
         with self._stream(context) as check:
             wanted = request.feature_ids, frozenset(request.variants)
-            for result in results(self._reader, self._backend.store, request.job_id, *wanted):
-                check()
-                yield result
+            yield from _checked(results(self._reader, self._backend.store, request.job_id, *wanted), check)
 
     @streaming
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> Iterator[pb.ExplainEvent]:
@@ -140,9 +140,7 @@ class Servicer(JobsServicer):
     def Labels(self, request: pb.LabelsRequest, context: grpc.ServicerContext) -> Iterator[pb.Label]:
         check_job_id(request.job_id)
         with self._stream(context) as check:
-            for label in labels(self._reader, self._backend.store, request.job_id):
-                check()
-                yield label
+            yield from _checked(labels(self._reader, self._backend.store, request.job_id), check)
 
     @unary
     def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
@@ -161,15 +159,13 @@ class Servicer(JobsServicer):
         check_search(request)
         with self._stream(context) as check:
             embedder = self._backend.sentences(lambda: check() is not None)
-            for event in self._searcher.search(request, embedder):
-                check()
-                if event is not None:
-                    yield event
+            found = _checked(self._searcher.search(request, embedder), check)
+            yield from (event for event in found if event is not None)
 
     @streaming
     def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> Iterator[pb.Part]:
         with self._stream(context) as check:
-            yield from self._transfers.export(request, check)
+            yield from _checked(self._transfers.export(request), check)
 
     @collecting
     def Import(self, parts: Iterator[pb.Part], context: grpc.ServicerContext) -> pb.ImportResponse:
@@ -229,10 +225,11 @@ class Servicer(JobsServicer):
             yield check
 
 
-def _checked(parts: Iterator[pb.Part], check: Callable[[], None]) -> Iterator[pb.Part]:
-    for part in parts:
+def _checked(messages: Iterable[Message], check: Callable[[], None]) -> Iterator[Message]:
+    """The messages, as long as there is somebody to send them to."""
+    for message in messages:
         check()
-        yield part
+        yield message
 
 
 @contextmanager

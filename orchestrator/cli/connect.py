@@ -41,7 +41,8 @@ class Deployment(NamedTuple):
     artifacts: str  # any fsspec URL
 
 
-def deployment(home: Path) -> Deployment:
-    """What `up` started here, else what the settings say."""
-    found = Addresses.read(home) or OrchestratorSettings()
+def deployment(home: Path, api: str | None) -> Deployment:
+    """What `up` started here, if `api` (None: not said) is its; else what the settings (STEERSCOPE_PROFILE, …) say."""
+    running = Addresses.read(home)
+    found = running if running and api in (None, running.api) else OrchestratorSettings()
     return Deployment(found.profile, found.artifacts)

@@ -38,7 +38,7 @@ def export(
 
     try:
         check_place(folder, force=force)
-        store = None if without_viewer else ArtifactStore(deployment(home).artifacts)
+        store = None if without_viewer else ArtifactStore(deployment(home, api).artifacts)
         with connect(api, home) as client:
             found = client.get(job)
             with whole(folder, force=force) as making:

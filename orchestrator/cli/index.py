@@ -63,7 +63,7 @@ def index(
     if split and name is not None:
         raise CommandError("name: --split builds explain and test; leave out one of the two")
     with connect(api, home) as client:
-        for wanted in _sets(place, split, name or SETS[0], home):
+        for wanted in _sets(place, split, name or SETS[0], home, api):
             if api is None:
                 _fetch(wanted.place)
             build_index(
@@ -74,7 +74,7 @@ def index(
                 reference,
                 wanted.split,
                 test_share,
-                store=ArtifactStore(deployment(home).artifacts),
+                store=ArtifactStore(deployment(home, api).artifacts),
             )
 
 
@@ -104,10 +104,10 @@ def build_index(
     tell_images(job, name, store)
 
 
-def _sets(place: str | None, split: bool, name: str, home: Path) -> list[_Wanted]:
+def _sets(place: str | None, split: bool, name: str, home: Path, api: str | None) -> list[_Wanted]:
     """The given place, else the one in the profile, else the profile's own sets, drawn by `steerscope up`."""
     if place is None:
-        section = load_profile(deployment(home).profile).section("sets")
+        section = load_profile(deployment(home, api).profile).section("sets")
         if "images" not in section:
             return _own_sets(home)
         place, split = _place_of(section), bool(section.get("split", True))

@@ -55,7 +55,7 @@ def report(
     if len(set(jobs)) < len(jobs):
         raise CommandError("jobs: each may be given once; leave the repeated ids out")
     thresholds, sizes = Filter(min_iou, min_synthetic_activation), Sizes(parameters, prompt_tokens)
-    here = deployment(home)
+    here = deployment(home, api)
     store, judge = ArtifactStore(here.artifacts), load_judge(load_profile(here.profile).section("judge"))
     with connect(api, home) as client:
         try:

@@ -63,7 +63,7 @@ def tune(
     from orchestrator.tuning.request import request
     from orchestrator.tuning.wish import Wish
 
-    here = deployment(home)
+    here = deployment(home, api)
     base = profile or here.profile
     try:
         wish = Wish(

@@ -41,7 +41,7 @@ def view(
     from orchestrator.viewer.server.serve import listen, server
     from orchestrator.viewer.wiring import cartographer, chooser
 
-    address, store = find_api(api, home), ArtifactStore(deployment(home).artifacts)
+    address, store = find_api(api, home), ArtifactStore(deployment(home, api).artifacts)
     connect = partial(JobsClient, address)
     try:
         listening = listen(host, port)

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from structlog.contextvars import bound_contextvars
-
 from orchestrator.deps import Deps
 from orchestrator.index.places import listed_images
 from orchestrator.index.plan import MERGE, IndexPlan
@@ -15,10 +9,10 @@ from orchestrator.index.record import IndexRecord, publish
 from orchestrator.index.shard import Shard, ShardBuilder
 from orchestrator.index.whole import Whole
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
+from orchestrator.jobs.stage import staged
 from orchestrator.remote import Calls, Fault
 from orchestrator.store import ARRAYS, JSON, ArtifactNotFoundError
 from services.imagesets import ImageSetError, set_hash
-from services.serving import tracing
 
 
 def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
@@ -38,9 +32,9 @@ def run_shard(context: ItemContext, deps: Deps) -> ItemResult:
 def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> ItemResult:
     images = listed_images(deps.store, plan.root, plan.listing, context.job, deps.settings.roots())
     builder = ShardBuilder(plan, images, plan.shard(context.item), calls)
-    with _stage(context, "read"):
+    with staged(context, "read"):
         builder.digest()
-    with _stage(context, "index"):
+    with staged(context, "index"):
         inputs = {
             "models": plan.models,
             "top_k": plan.top_k,
@@ -55,15 +49,6 @@ def _shard(plan: IndexPlan, context: ItemContext, deps: Deps, calls: Calls) -> I
     return ItemResult("ok", address, _outcomes(plan, Shard.from_arrays(arrays)))
 
 
-@contextmanager
-def _stage(context: ItemContext, name: str) -> Iterator[None]:
-    """A stage: log records and spans inside carry its name, and watchers hear of its end."""
-    start = time.monotonic()
-    with bound_contextvars(stage=name), tracing.span(name):
-        yield
-    context.stage(name, time.monotonic() - start)
-
-
 def _outcomes(plan: IndexPlan, shard: Shard) -> dict[str, int]:
     """How many images are in the index, cannot be read, and belong to the other part of their place."""
     ok, unreadable = sum(map(bool, shard.digests)), sum(map(bool, shard.faults))
@@ -72,7 +57,7 @@ def _outcomes(plan: IndexPlan, shard: Shard) -> dict[str, int]:
 
 
 def _merge(plan: IndexPlan, context: ItemContext, deps: Deps) -> ItemResult:
-    with _stage(context, MERGE):
+    with staged(context, MERGE):
         whole = Whole(plan)
         for item in plan.items():
             whole.add(_load(plan, item, deps), plan.shard(item).start)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from structlog.contextvars import bound_contextvars
-
 from orchestrator.deps import Deps
 from orchestrator.jobs.model import ItemContext, ItemResult, PermanentError
+from orchestrator.jobs.stage import staged
 from orchestrator.labels.explainer import ExplainerLabeller
 from orchestrator.labels.model import Label, Question
 from orchestrator.labels.own import ask_own, load_labeller
@@ -18,10 +16,7 @@ from orchestrator.labels.plan import LabelPlan, read_plan
 from orchestrator.labels.settings import labeller_of
 from orchestrator.remote import Calls, Fault
 from protos.v1.jobs_pb2 import LabelSet
-from services.serving import tracing
 from services.serving.profile import load_profile
-
-_STAGE = "label"
 
 
 def run_labels(context: ItemContext, deps: Deps) -> ItemResult:
@@ -29,10 +24,8 @@ def run_labels(context: ItemContext, deps: Deps) -> ItemResult:
     plan = read_plan(context.plan)
     calls = deps.calls(context.cancelled, plan.models)
     calls.check()
-    start = time.monotonic()
-    with bound_contextvars(stage=_STAGE), tracing.span(_STAGE):
+    with staged(context, "label"):
         labels = _ask(plan, plan.chunk(context.item, deps.store), calls, deps)
-    context.stage(_STAGE, time.monotonic() - start)
     record = LabelSet(labels=[label.to_proto() for label in labels])
     address = deps.store.put(record.SerializeToString(deterministic=True), ".pb")
     counts = Counter(f"{label.kind}/{label.outcome}" for label in labels)

@@ -1,9 +1,8 @@
-"""`Embedder`: texts to sentence embeddings, for whatever compares texts by meaning; `ApiEmbedder` asks the API."""
+"""Texts to sentence embeddings, for whatever compares texts by meaning: asked of the API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +11,6 @@ from orchestrator.client import JobsClient
 
 Vectors = npt.NDArray[np.float32]
 CHUNK = 1024  # texts of one call: the API takes no more
-
-
-class Embedder(Protocol):
-    """Makes sentence embeddings."""
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors float32 [n, e] in the order of `texts`, none of which may be blank."""
-        ...
 
 
 class ApiEmbedder:

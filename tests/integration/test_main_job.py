@@ -12,29 +12,26 @@ import pytest
 
 from orchestrator.analysis.deliver import Finished, deliver, summary_of
 from orchestrator.client import InvalidRequestError
-from orchestrator.demo.anchors import anchor_texts, choose_features
 from orchestrator.pipeline.defaults import SCORES
 from orchestrator.pipeline.results import without_timings
 from orchestrator.pipeline.variants import METHODS
 from orchestrator.store import ArtifactStore
 from protos.v1.jobs_pb2 import DONE, JobSpec
 from tests.integration.agreement import assert_agree
+from tests.integration.conftest import FEATURES
 
 pytestmark = pytest.mark.integration
-FEATURES = 12
 VALUED = {"ok", "no_detection"}
 
 
 @pytest.fixture(scope="module")
-def spec(stack):
-    features = choose_features(stack.judge, FEATURES, seed=3)
-    texts = anchor_texts(stack.judge, features, seed=3)
-    return JobSpec(feature_ids=features, variants=[*METHODS], scores=SCORES, seed=3, texts=texts)
+def spec(main_spec):
+    return main_spec
 
 
 @pytest.fixture(scope="module")
-def job(stack, spec):
-    return stack.finish(stack.client.submit(spec, request_id="the-main-job"))
+def job(main_job):
+    return main_job
 
 
 @pytest.fixture(scope="module")

@@ -118,25 +118,17 @@ def draw(data: pd.DataFrame) -> Figure:
     drawn = style.figure(7.6, 0.42 * len(data) + 1.1)
     axis = drawn.subplots()
     names = [f"{method_of(v).name}, {r}" for v, r in zip(data["variant"], data["rendering"], strict=True)]
-    left = pd.Series(0.0, index=data.index)
     total = data["of"].where(data["of"] > 0, 1)
     shares = {"background": "background", "turned": "animal", "object": "object", "other": "other", UNREAD: UNREAD}
     tints = (*style.CATEGORIES[:2], style.CATEGORIES[1], *style.CATEGORIES[2:])
-    for (column, label), tint in zip(shares.items(), tints, strict=True):
-        if not data[column].any():
-            continue
-        width = 100 * data[column] / total
-        axis.barh(range(len(data)), width, left=left, color=tint, label=label, height=0.7)
-        for place, (start, size, count) in enumerate(zip(left, width, data[column], strict=True)):
-            if size > 4:
-                dark = tint in (style.CATEGORIES[0], style.CATEGORIES[3])
-                axis.text(start + size / 2, place, str(count), ha="center", va="center", fontsize=8.5,
-                          color="white" if dark else style.INK)  # fmt: skip
-        left = left + width
+    parts = [
+        (label, tint, 100 * data[column] / total, data[column])
+        for (column, label), tint in zip(shares.items(), tints, strict=True)
+    ]
+    style.stacked_bars(axis, parts, 4)
     axis.set_yticks(range(len(data)), names)
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
     axis.set_xlabel("% of the features that Steering calls background")
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8.5)
     style.clean(axis, "x")
     return drawn

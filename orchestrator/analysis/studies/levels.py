@@ -56,20 +56,9 @@ def draw(data: pd.DataFrame) -> Figure:
     """A stacked bar per job and method."""
     drawn = style.figure(7.6, 0.4 * len(data) + 1.3)
     axis = drawn.subplots()
-    left = pd.Series(0, index=data.index)
-    longest = data["all"].max()
-    for level, tint in zip((*LEVELS, UNREAD), style.CATEGORIES, strict=True):
-        if level == UNREAD and not data[level].any():
-            continue
-        axis.barh(range(len(data)), data[level], left=left, color=tint, label=level, height=0.72)
-        for place, (start, size) in enumerate(zip(left, data[level], strict=True)):
-            if size > 0.03 * longest:
-                dark = tint in (style.CATEGORIES[0], style.CATEGORIES[3])
-                axis.text(start + size / 2, place, str(size), ha="center", va="center", fontsize=8.5,
-                          color="white" if dark else style.INK)  # fmt: skip
-        left = left + data[level]
+    parts = [(one, tint, data[one], data[one]) for one, tint in zip((*LEVELS, UNREAD), style.CATEGORIES, strict=True)]
+    style.stacked_bars(axis, parts, 0.03 * data["all"].max())
     style.label_rows(axis, data)
     axis.set_xlabel("features")
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8.5)
     style.clean(axis, "x")
     return drawn

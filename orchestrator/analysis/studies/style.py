@@ -30,6 +30,7 @@ _COLOURS = {
 }  # fmt: skip
 _GIVEN = ("#a6336d", "#7a4b00", "#b08fc7", "#3d5a80")
 CATEGORIES = ("#0072b2", "#e69f00", "#b9c0c9", "#6b7280")  # labels: first, second, other, unreadable
+_DARK = (CATEGORIES[0], CATEGORIES[3])  # carry white text
 _MARKERS = {"": "o", "masks": "s", "heatmaps": "D"}
 _RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False, "axes.linewidth": 0.8,
@@ -121,6 +122,25 @@ def spread(
     places = np.empty(len(values))
     places[order] = base.clip(low, max(high - steps[-1], low)) + steps
     return places
+
+
+def stacked_bars(axis: Axes, parts: Sequence[tuple[str, str, pd.Series, pd.Series]], least: float) -> None:
+    """Bars of parts side by side, each (label, colour, widths [n], counts [n]).
+
+    A count stands in a part wider than `least`. A part without any width is left out, of the legend as well.
+    """
+    left = pd.Series(0.0, index=parts[0][2].index)
+    for label, tint, widths, counts in parts:
+        if not widths.any():
+            continue
+        axis.barh(range(len(widths)), widths, left=left, color=tint, label=label, height=0.72)
+        for place, (start, size, count) in enumerate(zip(left, widths, counts, strict=True)):
+            if size > least:
+                axis.text(start + size / 2, place, str(count), ha="center", va="center", fontsize=8.5,
+                          color="white" if tint in _DARK else INK)  # fmt: skip
+        left = left + widths
+    if left.any():
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8.5)
 
 
 def label_ends(axis: Axes, ends: Sequence[tuple[float, str, str]], height: float, size: float = 8.5) -> None:

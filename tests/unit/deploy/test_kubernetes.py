@@ -112,6 +112,20 @@ def test_health_is_asked_by_grpc(objects):
         assert startup["periodSeconds"] * startup["failureThreshold"] >= (600 if name in SERVICES else 60)
 
 
+def test_the_viewer_knows_the_api_and_the_artifacts_alone(objects):
+    template, environment = pods(objects)["viewer"], settings(objects)
+    only, service = container(template), of_kind(objects, "Service")["viewer"]["spec"]
+    command = only["args"]
+    assert command[0] == "view" and command[command.index("--port") + 1] == str(ports(template)["http"])
+    assert service["ports"][0]["port"] == ports(template)["http"]
+    mounts = {mount["mountPath"] for mount in only["volumeMounts"]}
+    assert environment["STEERSCOPE_ARTIFACTS"].startswith("file:///data/") and "/data" in mounts
+    assert "/run/steerscope" not in mounts, "Redis is no business of the viewer's"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        asked = only[probe]["httpGet"]
+        assert asked["path"] == "/health" and asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
+
+
 def test_a_rollout_has_the_new_replica_found_before_the_old_one_leaves(scaled):
     age = float(settings(scaled)["STEERSCOPE_VLM_MAX_CONNECTION_AGE_SECONDS"])
     for name, deployment in of_kind(scaled, "Deployment").items():
@@ -127,7 +141,7 @@ def test_replicas_are_left_to_those_who_scale(objects):
 
 def test_budgets_hold_for_pods_that_exist_and_never_bar_an_eviction_for_good(objects):
     budgets = of_kind(objects, "PodDisruptionBudget")
-    assert set(budgets) == {*SERVICES, *ORCHESTRATORS}
+    assert set(budgets) == {*SERVICES, *ORCHESTRATORS, "viewer"}
     for name, budget in budgets.items():
         assert matches(budget["spec"]["selector"], pods(objects)[name]["metadata"]["labels"])
         others = [t["metadata"]["labels"] for other, t in pods(objects).items() if other != name]

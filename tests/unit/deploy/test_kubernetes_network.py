@@ -36,7 +36,7 @@ def _is(one, peer, labels):
 
 def test_only_the_api_is_reached_from_outside(objects):
     for name in pods(objects):
-        for port in ("grpc", "redis"):
+        for port in ("grpc", "redis", "http"):
             assert allowed(objects, OUTSIDE, name, port) == (name == "api" and port == "grpc"), (name, port)
 
 
