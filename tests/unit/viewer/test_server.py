@@ -117,12 +117,25 @@ def test_calls_from_other_sites_are_refused(site, jobs):
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": f"http://127.0.0.1:{port + 1}"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
     ):
-        assert site.post("/api/explain", content=body, headers=headers).status_code == 403
+        assert site.post("/api/explain", content=body, headers=headers).status_code == 403, headers
     assert jobs.explained == []
     own = {"origin": f"http://127.0.0.1:{port}"}
     assert site.post("/api/explain", content=body, headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/data/catalog.json", f"/data/{JOB}/table.json", f"/api/search?job={JOB}&q=star"])
+def test_other_sites_cannot_read_either(site, path):
+    for relation in ("cross-site", "same-site", "sideways"):
+        assert site.get(path, headers={"sec-fetch-site": relation}).status_code == 403
+    for origin in ("https://evil.example", "null", "http://[", "http://::1]:80"):
+        assert site.get(path, headers={"origin": origin}).status_code == 403
+    for relation in ("same-origin", "none"):
+        assert site.get(path, headers={"sec-fetch-site": relation}).status_code == 200
+    assert site.get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200, "a link to the pages works"
 
 
 def test_explanations_arrive_line_by_line(site, jobs):
