@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from orchestrator.client import JobsClient, NotFoundError
+from orchestrator.index.reader import IndexCache
 from orchestrator.labels.model import Labeller
 from orchestrator.store import ArtifactStore, StageCache
 from orchestrator.viewer.charting import Cartographer
 from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.feature import feature
 from orchestrator.viewer.documents.map import map_document
-from orchestrator.viewer.documents.table import table
-from orchestrator.viewer.job_view import Chooser, JobInfo, JobView
-from orchestrator.viewer.naming import ask_names, kept_names
+from orchestrator.viewer.documents.table import Labels, table
+from orchestrator.viewer.job_view import Chooser, JobInfo, JobView, NoArtifactsError
+from orchestrator.viewer.naming import ask_names
+from orchestrator.viewer.server.shelf import Shelf
+from orchestrator.viewer.text_labels import TextLabels
 
 log = logging.getLogger(__name__)
 _LISTED = 100
@@ -36,7 +38,7 @@ class _Entry:
     stamp: Stamp
     read: float
     charted: Stamp | None = None
-    table: bytes | None = None
+    table: tuple[Labels, bytes] | None = None  # and the labels that are in it
     trouble: str = ""  # why there is no atlas of this reading
 
 
@@ -47,17 +49,22 @@ class Library:
         self,
         client: JobsClient,
         store: ArtifactStore,
+        indexes: IndexCache,
         wanted: Sequence[str] = (),
         cartographer: Cartographer | None = None,
         choose: Chooser | None = None,
         labeller: Labeller | None = None,
     ) -> None:
-        """`wanted` limits what is shown to these jobs; without it the newest are. `labeller` names clusters."""
-        self._client, self.store, self._wanted = client, store, tuple(wanted)
+        """`wanted` limits what is shown to these jobs; without it the newest are. `labeller` names clusters.
+
+        `indexes` are those of `store`, and know where images may lie.
+        """
+        self._client, self.store, self.indexes, self._wanted = client, store, indexes, tuple(wanted)
         self._cartographer, self._choose, self._labeller = cartographer, choose, labeller
-        self._kept: OrderedDict[str, _Entry] = OrderedDict()
+        self._labels = TextLabels(client)
+        self._kept: Shelf[_Entry] = Shelf(_KEPT_JOBS)
         self._charting: set[str] = set()
-        self._lock = threading.Lock()  # of what is kept; held for no longer than it takes to look
+        self._lock = threading.Lock()  # of entries; held for no longer than it takes to look
         self._reading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # by job
 
     def infos(self) -> list[JobInfo]:
@@ -67,21 +74,22 @@ class Library:
         return [JobInfo.of(job) for job in self._client.list(_LISTED) if job.kind == "explain"]
 
     def table(self, job: str) -> bytes:
-        """The table's document, as JSON."""
-        entry = self._entry(job)
-        if entry.table is None:
-            entry.table = to_json(table(entry.view))
-        return entry.table
+        """The table's document, as JSON. Raises LookupError for a job that is not shown."""
+        entry, labels = self._entry(job), self._labels.now()
+        made = entry.table
+        if made is None or made[0] is not labels:
+            entry.table = made = labels, to_json(table(entry.view, labels))
+        return made[1]
 
     def feature(self, job: str, number: int) -> bytes:
-        """A feature's document. Raises LookupError if it has no result yet."""
+        """A feature's document, as JSON. Raises LookupError if it has no result yet."""
         entry = self._entry(job)
         if number not in entry.view.by_feature:
             raise LookupError(f"job {job} has no result for feature {number}")
         return to_json(feature(entry.view, number))
 
     def map(self, job: str) -> bytes | None:
-        """The map's document; None while the first is worked out. Raises LookupError if it cannot be.
+        """The map's document, as JSON; None while the first is worked out. Raises LookupError if it cannot be.
 
         A job that has grown shows its old map until the new one is there.
         """
@@ -99,7 +107,10 @@ class Library:
         return self._labeller is not None
 
     def name(self, job: str) -> bytes:
-        """The map with its clusters named by the labeller; as long as that takes. Raises LookupError without a map."""
+        """The map's document with its clusters named by the labeller; takes as long as that.
+
+        Raises LookupError without a map or without a labeller, and what the labeller raises.
+        """
         entry = self._entry(job)
         view, atlas = entry.view, entry.view.atlas
         if atlas is None or self._labeller is None:
@@ -119,10 +130,7 @@ class Library:
         with self._lock:
             reading = self._reading.setdefault(job, threading.Lock())
         with reading:  # a job is read once, and others are served meanwhile
-            with self._lock:
-                old = self._kept.get(job)
-                if old is not None:
-                    self._kept.move_to_end(job)
+            old = self._kept.get(job)
             now = time.monotonic()
             if old is not None and (old.view.info.ended or now - old.read < _FRESH_SECONDS):
                 return old
@@ -134,18 +142,23 @@ class Library:
             if old is not None and old.stamp == stamp:
                 old.read = now
                 return old
-            view = JobView.over(self.store, info, list(self._client.results(job)), self._choose)
-            return self._keep(job, _Entry(view, stamp, now))
+            return self._keep(job, _Entry(self._view(info), stamp, now))
+
+    def _view(self, info: JobInfo) -> JobView:
+        view = JobView(info, list(self._client.results(info.id)), choose=self._choose)
+        try:
+            return view.over(self.store, self.indexes)
+        except NoArtifactsError as error:
+            log.warning("shown without pictures: %s", error)
+            return view
 
     def _keep(self, job: str, entry: _Entry) -> _Entry:
         """The entry in place of an earlier one, with the map of that."""
         with self._lock:
-            old = self._kept.pop(job, None)
+            old = self._kept.get(job)
             if old is not None:
                 entry.view, entry.charted = replace(entry.view, atlas=old.view.atlas), old.charted
-            self._kept[job] = entry
-            while len(self._kept) > _KEPT_JOBS:
-                self._kept.popitem(last=False)
+            self._kept.put(job, entry)
         return entry
 
     def _chart(self, job: str, entry: _Entry) -> None:
@@ -165,7 +178,7 @@ class Library:
     def _work(self, cartographer: Cartographer, job: str, view: JobView, stamp: Stamp) -> None:
         atlas, trouble = None, ""
         try:
-            atlas = kept_names(cartographer.atlas(view, self.store), view.shown_texts, StageCache(self.store))
+            atlas = cartographer.atlas(view, self.store)
         except Exception as error:  # told to whoever asks for the map; the server lives on
             log.exception("map of job %s", job)
             trouble = f"the map could not be made: {error}"

@@ -5,14 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 
+import grpc
 import pytest
 
 from orchestrator.analysis.statistics.choice import choose_best
-from orchestrator.viewer.charting import Cartographer
+from orchestrator.client import JobsError
+from orchestrator.index.reader import IndexCache
+from orchestrator.store import ArtifactStore
+from orchestrator.viewer.documents.images import NoPictureError, top_image
 from orchestrator.viewer.server.library import Library
+from protos.v1 import jobs_pb2 as pb
+from services.imagesets import Roots
 from tests.unit.viewer.conftest import JOB
 from tests.viewer.fake_jobs import FakeJobs
-from tests.viewer.serving import quick_clusters, quick_layout
+from tests.viewer.serving import make_library, quick_layout
 
 OTHER = "bbbbbbbbbbbb"
 
@@ -58,7 +64,7 @@ def jobs(made) -> FakeJobs:
 
 def test_a_growing_job_gets_its_maps_one_after_another(jobs, made):
     layout = SlowLayout()
-    library = Library(jobs, made.store, (), Cartographer(layout, quick_clusters, jobs.embed), choose_best)
+    library = make_library(jobs, made.store, layout=layout)
     assert on_map(library) is None
     until(lambda: layout.sizes == [11])
     for count in (12, 13, 14):
@@ -84,7 +90,7 @@ def test_the_vote_is_held_once_for_all_features(jobs, made):
         votes.append(len(frame))
         return choose_best(frame, seed)
 
-    library = Library(jobs, made.store, (), Cartographer(quick_layout, quick_clusters, jobs.embed), choose)
+    library = make_library(jobs, made.store, choose=choose)
     until(lambda: on_map(library) == 40)
     library.feature(JOB, 0)
     held = len(votes)
@@ -100,7 +106,7 @@ def test_a_map_that_cannot_be_made_is_told_and_tried_again_with_more_results(job
         return quick_layout(vectors)
 
     jobs.add(JOB, made.results[:15], total=40)
-    library = Library(jobs, made.store, (), Cartographer(fail, quick_clusters, jobs.embed), choose_best)
+    library = make_library(jobs, made.store, layout=fail)
     with pytest.raises(LookupError, match="no room"):
         until(lambda: library.map(JOB) is not None)
     jobs.add(JOB, made.results[:16], total=40)
@@ -119,7 +125,7 @@ def test_a_job_that_is_read_keeps_no_other_waiting(jobs, made):
         return results(job, **options)
 
     jobs.results = slow
-    library = Library(jobs, made.store, (), None, choose_best)
+    library = make_library(jobs, made.store)
     waiting = threading.Thread(target=library.table, args=(OTHER,))
     waiting.start()
     assert reading.wait(30)
@@ -128,3 +134,48 @@ def test_a_job_that_is_read_keeps_no_other_waiting(jobs, made):
     go.set()
     waiting.join(30)
     assert len(json.loads(library.table(OTHER))["features"]) == 40
+
+
+def test_labels_appear_when_their_job_is_done(jobs, made, monkeypatch):
+    monkeypatch.setattr("orchestrator.viewer.text_labels._FRESH_SECONDS", 0)
+    library = make_library(jobs, made.store)
+
+    def told() -> dict[str, list[str]]:
+        labels: dict[str, list[str]] = json.loads(library.table(JOB))["labels"]
+        return labels
+
+    texts = json.loads(library.table(JOB))["texts"]
+    assert told() == {}
+    jobs.label("dddddddddddd", {texts[0]: "animal", "said nowhere": "other"}, state=pb.RUNNING)
+    assert told() == {}
+    jobs.jobs["dddddddddddd"].state = pb.DONE
+    assert told() == {"subject": ["animal", *[""] * (len(texts) - 1)]}
+    assert library.table(JOB) is library.table(JOB), "it is put together once"
+    jobs.label("eeeeeeeeeeee", {texts[0]: "background", texts[1]: ""})
+    assert told()["subject"][:2] == ["background", ""], "the newer answer counts, and none where there is none"
+    assert [info.id for info in library.infos()] == [JOB], "label jobs explain no features"
+
+
+def test_a_table_without_labels_if_the_api_has_none(jobs, made):
+    def refuse(job):
+        raise JobsError(grpc.StatusCode.UNIMPLEMENTED, "no such method")
+
+    jobs.label("dddddddddddd", {"a text": "animal"})
+    jobs.labels = refuse
+    assert json.loads(make_library(jobs, made.store).table(JOB))["labels"] == {}
+
+
+def test_images_outside_the_roots_are_not_read(made, jobs, tmp_path):
+    indexes = IndexCache(made.store, roots=Roots.parse(str(tmp_path)))
+    library = Library(jobs, made.store, indexes, (), None, choose_best)
+    document = json.loads(library.feature(JOB, 3))
+    assert document["grid"] == [8, 8]
+    index, image = document["explain"][0]["src"].removesuffix(".webp").split("/")[1:]
+    with pytest.raises(NoPictureError, match="outside"):
+        top_image(library.indexes.get(index), int(image))
+
+
+def test_a_job_is_shown_without_pictures_where_its_artifacts_are_elsewhere(jobs, tmp_path):
+    library = make_library(jobs, ArtifactStore(str(tmp_path)))
+    document = json.loads(library.feature(JOB, 3))
+    assert document["grid"] == [0, 0] and document["histogram"] is None and document["explanations"]

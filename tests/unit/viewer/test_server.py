@@ -76,6 +76,7 @@ def test_a_running_job_grows(site, jobs, made, monkeypatch):
         "/data/cccccccccccc/table.json",
         f"/data/{JOB}/feature/4000.json",
         "/images/none/3.webp",
+        f"/data/{JOB}/feature/{2**63 - 1}.json",
         "/nothing",
         "/images/generated/x.webp",
         "/static/../app.py",
@@ -84,6 +85,13 @@ def test_a_running_job_grows(site, jobs, made, monkeypatch):
 )
 def test_what_is_not_there(site, path):
     assert site.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("number", [f"{2**63}", f"{2**64}", "9" * 5000, "-1", "3x", "\u0663"], ids=lambda one: one[:20])
+def test_what_is_no_id_is_refused(site, number):
+    for path in (f"/data/{JOB}/feature/{number}.json", f"/images/none/{number}.webp"):
+        answer = site.get(path)
+        assert answer.status_code == 400 and "whole number" in answer.json()["error"]
 
 
 def test_images_are_kept_by_the_browser(site):
@@ -171,6 +179,9 @@ def test_a_refusal_of_the_api_is_told(site):
         (b"{", "body"),
         (b'{"feature": -1, "variants": ["steering"]}', "feature"),
         (b'{"feature": true, "variants": ["steering"]}', "feature"),
+        (b'{"feature": 9223372036854775808, "variants": ["steering"]}', "feature"),
+        (b"[" * 16_000, "body"),
+        (b'{"feature": 1, "variants": ["\\ud800"]}', "variants"),
         (b'{"feature": 1, "variants": []}', "variants"),
         (b'{"feature": 1, "variants": ["nonsense"]}', "variants"),
         (b'{"feature": 1, "variants": ["steering@nan"]}', "variants"),
