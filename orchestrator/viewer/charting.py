@@ -64,7 +64,10 @@ class Cartographer:
 
 
 def vectors_by_words(texts: Sequence[str]) -> FloatArray:
-    """Vectors [n, ≤ 64] of texts that share words: tf–idf, brought to few dimensions. Deterministic."""
+    """Vectors float32 [n, ≤ 64] of n texts, near where they share words: tf–idf, brought to few dimensions.
+
+    Deterministic. Texts without a single word are all alike.
+    """
     from sklearn.decomposition import TruncatedSVD  # heavy: only where a map is made
     from sklearn.feature_extraction.text import TfidfVectorizer
 

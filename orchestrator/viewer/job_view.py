@@ -75,7 +75,12 @@ class JobView:
         if known is None:
             return self
         try:
-            return replace(self, sources=Sources.of(known, store, indexes))
+            sources = Sources.of(known, store, indexes)
+            for index in filter(None, (sources.explain, sources.test)):
+                for address in (index.record.arrays, index.plan.listing):
+                    if not store.exists(address):  # else it would be missed in the middle of a page or a folder
+                        raise LookupError(f"index {index.id} has lost {address}")
+            return replace(self, sources=sources)
         except (LookupError, OSError) as error:
             raise NoArtifactsError(f"the artifacts of job {self.info.id} are not in {store.url}: {error}") from error
 
@@ -100,7 +105,7 @@ class JobView:
 
     @cached_property
     def best(self) -> Mapping[int, str]:
-        """The chosen explanation of each feature; none for a feature without a text."""
+        """Feature → variant of its chosen explanation: none where there is no text, none at all without `choose`."""
         frame = to_frame(self.features, self.info.id)
         if self.choose is None or frame.empty:
             return {}

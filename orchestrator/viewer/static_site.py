@@ -50,7 +50,7 @@ def write_site(data: SiteData, folder: Path, progress: Callable[[int, int], None
     """Write `index.html`, the app, a script per document and the images into `folder`.
 
     An image that is gone from disk is left out; the pages say so. `progress(done, of)` counts features. Raises OSError
-    where the folder cannot be written, and KeyError's kin where the store lost an index's arrays.
+    where the folder cannot be written.
     """
     (folder / "static").mkdir(parents=True, exist_ok=True)
     for name in FILES:

@@ -29,7 +29,7 @@ class _Words:
 
 
 def table(view: JobView, labels: Labels = MappingProxyType({})) -> dict[str, Any]:
-    """Columns, all in the order of `features` (ids, ascending).
+    """Columns, all in the order of `features` (ids, ascending); `frequency` is a share of patches, 0…1.
 
     `texts` and `outcomes` are lists that columns point into (−1: no such explanation); `columns[method]` has `text`,
     `outcome` and `scores[score]` (null where there is no value); `best` points into `methods` (−1: none was chosen);
@@ -80,7 +80,7 @@ def _value(variant: VariantResult | None, score: str) -> float | None:
 
 
 def short(value: float) -> float:
-    """Four digits: more are not read, and make the document half as large again."""
+    """The value with four digits: more are not read, and make the document half as large again."""
     return float(f"{value:.4g}")
 
 

@@ -30,7 +30,10 @@ _FOR_A_DAY = {"cache-control": "private, max-age=86400, immutable"}
 def make_app(
     library: Library, client: JobsClient, connect: Callable[[], JobsClient], hosts: Collection[str] = LOOPBACK_NAMES
 ) -> Starlette:
-    """The application. `connect` opens another connection to the Jobs API, for one stream."""
+    """The application, for browsers that call it by one of `hosts`.
+
+    `client` is shared by all calls; `connect` opens another connection to the Jobs API, for one stream.
+    """
     pages, live = Pages(library), Live(client, connect)
     abilities = Abilities(live=True, explain=True, probe=True, search=True, names=library.names)
 

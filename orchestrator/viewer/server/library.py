@@ -68,7 +68,7 @@ class Library:
         self._reading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # by job
 
     def infos(self) -> list[JobInfo]:
-        """The jobs that explain features, newest first (or those asked for, in their order)."""
+        """The jobs that explain features, newest first (or those asked for, in their order). Raises JobsError."""
         if self._wanted:
             return [JobInfo.of(self._client.get(job)) for job in self._wanted]
         return [JobInfo.of(job) for job in self._client.list(_LISTED) if job.kind == "explain"]

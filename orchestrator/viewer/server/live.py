@@ -46,7 +46,7 @@ class Live:
         ]
 
     async def watch(self, request: Request) -> Response:
-        """Server-sent events of a job; `Last-Event-ID` takes a broken stream up again."""
+        """Server-sent events of a job; `Last-Event-ID` takes a broken stream up again. Raises TooManyStreamsError."""
         job, token = request.path_params["job"], request.headers.get("last-event-id", "")
 
         async def events() -> AsyncGenerator[bytes]:
@@ -61,7 +61,10 @@ class Live:
         return StreamAnswer(events(), "text/event-stream", self._watchers)
 
     async def explain(self, request: Request) -> Response:
-        """`{feature, variants}` → a line of JSON per explanation as it is made, then `{done: true}`."""
+        """`{feature, variants}` → a line of JSON per explanation as it is made, then `{done: true}` or `{error}`.
+
+        Raises BadRequestError, TooManyStreamsError.
+        """
         feature, variants = playground(await body(request, MOST_JSON_BYTES))
         spec = JobSpec(variants=variants, scores=["none"])
 
@@ -81,7 +84,7 @@ class Live:
         return StreamAnswer(lines(), "application/x-ndjson", self._explains)
 
     async def probe(self, request: Request) -> Response:
-        """An image's bytes → the features that fire on it, highest S first."""
+        """An image's bytes → the features that fire on it, highest S first. Raises BadRequestError, JobsError."""
         image = await body(request, MOST_IMAGE_BYTES)
         found = await run_in_threadpool(self._client.probe, image)
         return json_answer(
@@ -101,7 +104,10 @@ class Live:
         )
 
     async def search(self, request: Request) -> Response:
-        """`?job=&q=` → `[{feature, variant, text, cosine}]`, nearest in meaning first."""
+        """`?job=&q=` → `[{feature, text, cosine, variants}]`, nearest in meaning first.
+
+        Raises BadRequestError, JobsError.
+        """
         job, query = request.query_params.get("job", ""), request.query_params.get("q", "").strip()
         if not 0 < len(query) <= _LONGEST_QUERY:
             raise BadRequestError(f"q: must have 1 to {_LONGEST_QUERY} characters")

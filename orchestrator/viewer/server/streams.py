@@ -31,6 +31,7 @@ class Places:
         self._free -= 1
 
     def give(self) -> None:
+        """Give a place back. Only from the event loop's thread, too."""
         self._free += 1
 
 

@@ -52,6 +52,16 @@ def test_artifacts_of_elsewhere_are_named(jobs, made, tmp_path):
         wiring.site_data([(jobs.get(JOB), made.results)], elsewhere, jobs)
 
 
+def test_an_index_without_its_arrays_is_named_before_anything_is_written(jobs, tmp_path):
+    made = synthetic.make(tmp_path, 3)
+    index = wiring.indexes(made.store).get("test")
+    lost = made.store.local_path(index.record.arrays)
+    assert lost is not None
+    lost.unlink()
+    with pytest.raises(NoArtifactsError, match=f"index {index.id} has lost"):
+        wiring.site_data([(jobs.get(JOB), made.results)], made.store, jobs)
+
+
 def test_images_are_read_below_the_deployments_roots(made, monkeypatch, tmp_path):
     monkeypatch.setenv("STEERSCOPE_IMAGE_ROOTS", str(tmp_path))
     name = made.results[0].provenance.settings["explain_index"]
