@@ -84,6 +84,12 @@ class JobView:
         except (LookupError, OSError) as error:
             raise NoArtifactsError(f"the artifacts of job {self.info.id} are not in {store.url}: {error}") from error
 
+    def charted(self, atlas: Atlas | None) -> JobView:
+        """The same with an atlas; what was worked out of the results goes along, as they are the same."""
+        view = replace(self, atlas=atlas)
+        vars(view).update({name: value for name, value in vars(self).items() if name not in vars(view)})
+        return view
+
     @cached_property
     def features(self) -> list[FeatureResult]:
         """Ascending by id: documents never depend on the order in which results came."""

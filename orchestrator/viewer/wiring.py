@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from orchestrator.analysis.atlas import clusters, layout
 from orchestrator.analysis.statistics.choice import choose_best
@@ -50,4 +49,4 @@ def site_data(
     made, read = cartographer(client), indexes(store)
     views = [JobView(JobInfo.of(job), results, choose=choose_best).over(store, read) for job, results in jobs]
     labels = TextLabels(client).now() if client is not None else {}
-    return SiteData([replace(view, atlas=made.atlas(view, store)) for view in views], store, title, labels)
+    return SiteData([view.charted(made.atlas(view, store)) for view in views], store, title, labels)

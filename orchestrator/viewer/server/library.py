@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from orchestrator.client import JobsClient, NotFoundError
@@ -121,7 +121,7 @@ class Library:
         with self._lock:
             now = self._kept.get(job)
             if now is not None and now.view.atlas is atlas:  # else it has another map by now
-                now.view = replace(now.view, atlas=named)
+                now.view = now.view.charted(named)
         return to_json(map_document(job, named))
 
     def _entry(self, job: str) -> _Entry:
@@ -157,7 +157,7 @@ class Library:
         with self._lock:
             old = self._kept.get(job)
             if old is not None:
-                entry.view, entry.charted = replace(entry.view, atlas=old.view.atlas), old.charted
+                entry.view, entry.charted = entry.view.charted(old.view.atlas), old.charted
             self._kept.put(job, entry)
         return entry
 
@@ -188,6 +188,6 @@ class Library:
             if now is None:
                 return
             if atlas is not None:
-                now.view, now.charted = replace(now.view, atlas=atlas), stamp
+                now.view, now.charted = now.view.charted(atlas), stamp
             elif now.stamp == stamp:
                 now.trouble = trouble
