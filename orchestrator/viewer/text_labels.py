@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 
-from orchestrator.client import JobsClient, JobsError
+from orchestrator.client import JobsClient, JobsError, UnavailableError
 from orchestrator.labels.model import VALUES
 from orchestrator.viewer.documents.table import Labels
 from protos.v1.jobs_pb2 import DONE, Job
@@ -30,7 +30,7 @@ class TextLabels:
     def now(self) -> Labels:
         """All labels so far, the newest job's where two differ; the same object as long as there is nothing new.
 
-        An API that tells of none is no fault: it is noted, and what is known stays.
+        An API that does not answer is no fault: it is noted, and what is known stays.
         """
         with self._lock:
             if time.monotonic() - self._looked >= _FRESH_SECONDS:
@@ -56,7 +56,12 @@ class TextLabels:
     def _labels(self, job: Job) -> Labels:
         """Kind → text → value; names of clusters are not of one text, and what could not be read has no value."""
         found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for label in self._client.labels(job.id):
-            if label.kind in VALUES and label.value:
-                found[label.kind][label.key] = label.value
+        try:
+            for label in self._client.labels(job.id):
+                if label.kind in VALUES and label.value:
+                    found[label.kind][label.key] = label.value
+        except UnavailableError:
+            raise  # it is asked again
+        except JobsError as error:  # its answers are lost, or an API that tells of none
+            log.warning("label job %s cannot be read: %s", job.id, error)
         return found

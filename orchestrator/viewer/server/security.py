@@ -6,8 +6,9 @@ from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.viewer.server.answers import json_answer
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 _OWN = ("/api/", "/data/", "/images/")  # what only these pages ask for; any site may link to the pages themselves
@@ -42,7 +43,7 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope), scope["method"], scope["path"])
-        app = self._app if refusal is None else JSONResponse({"error": refusal}, 403)
+        app = self._app if refusal is None else json_answer({"error": refusal}, 403)
         await app(scope, receive, with_headers)
 
     def _refusal(self, headers: Headers, method: str, path: str) -> str | None:

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from orchestrator.analysis.statistics.choice import choose_best
-from orchestrator.client import JobsError
+from orchestrator.client import JobsError, UnavailableError
 from orchestrator.index.reader import IndexCache
 from orchestrator.store import ArtifactStore
 from orchestrator.viewer.documents.images import NoPictureError, top_image
@@ -155,13 +155,26 @@ def test_labels_appear_when_their_job_is_done(jobs, made, monkeypatch):
     assert [info.id for info in library.infos()] == [JOB], "label jobs explain no features"
 
 
-def test_a_table_without_labels_if_the_api_has_none(jobs, made):
-    def refuse(job):
-        raise JobsError(grpc.StatusCode.UNIMPLEMENTED, "no such method")
+def test_label_jobs_that_cannot_be_read_hide_nothing(jobs, made, monkeypatch):
+    monkeypatch.setattr("orchestrator.viewer.text_labels._FRESH_SECONDS", 0)
+    text = made.results[0].variants[0].text
+    jobs.label("dddddddddddd", {text: "animal"})
+    jobs.label("eeeeeeeeeeee", {text: "background"})
+    read, troubles = jobs.labels, [JobsError(grpc.StatusCode.NOT_FOUND, "it is lost")]
 
-    jobs.label("dddddddddddd", {"a text": "animal"})
-    jobs.labels = refuse
-    assert json.loads(make_library(jobs, made.store).table(JOB))["labels"] == {}
+    def lose(job):
+        if job == "eeeeeeeeeeee" and troubles:
+            raise troubles[0]
+        return read(job)
+
+    jobs.labels = lose
+    library = make_library(jobs, made.store)
+    assert "animal" in json.loads(library.table(JOB))["labels"]["subject"]
+    troubles[:] = [UnavailableError(grpc.StatusCode.UNAVAILABLE, "nobody answers")]
+    other = make_library(jobs, made.store)
+    assert json.loads(other.table(JOB))["labels"] == {}
+    troubles.clear()
+    assert "background" in json.loads(other.table(JOB))["labels"]["subject"], "it is asked again"
 
 
 def test_images_outside_the_roots_are_not_read(made, jobs, tmp_path):

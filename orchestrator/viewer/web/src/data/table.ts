@@ -1,5 +1,5 @@
 // The table's document with the questions that pages ask of it.
-import type { Method, TableDocument } from "./types";
+import type { Method, ScoreKind, TableDocument } from "./types";
 
 export const BEST = "best";
 
@@ -40,6 +40,10 @@ export class Table {
   /** What people call a method. */
   nameOf(method: string): string {
     return method === BEST ? "Best explanation" : (this.methodOf.get(method)?.label ?? method);
+  }
+
+  scoreKind(score: string): ScoreKind | undefined {
+    return this.doc.scores.find((one) => one.id === score);
   }
 
   /** The kinds of labels that texts of this job have. */

@@ -95,7 +95,7 @@ export function JobPage({ catalog, job, params }: PageProps) {
           </dl>
         </section>
       ) : null}
-      <Outcomes outcomes={now.outcomes} places={Object.fromEntries([...(table?.doc.methods ?? []), ...(table?.doc.scores ?? [])].map((one, place) => [one.id, place]))} label={(name) => table?.doc.scores.find((one) => one.id === name)?.label ?? spaced(table?.nameOf(name) ?? name)} />
+      <Outcomes outcomes={now.outcomes} places={Object.fromEntries([...(table?.doc.methods ?? []), ...(table?.doc.scores ?? [])].map((one, place) => [one.id, place]))} label={(name) => table?.scoreKind(name)?.label ?? spaced(table?.nameOf(name) ?? name)} />
       {Object.keys(progress.stages).length ? (
         <section><h2>Stages since this page is open</h2>
           <dl class="pairs">{Object.entries(progress.stages).map(([stage, one]) => <div><dt>{stage}</dt><dd>{count(one.runs)} × {figure(one.seconds / one.runs)} s</dd></div>)}</dl>

@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { call, drop, imageAt } from "../data/source";
+import { call, drop } from "../data/source";
 import { type Table, wordsOf } from "../data/table";
 import type { MapDocument } from "../data/types";
 import { useKeys, useMap, useMedia, useTable, useTyped } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href, set } from "../route";
-import { Thumb } from "../ui/images";
+import { Thumbs } from "../ui/images";
 import { Chip, Empty, figure, plural, Segments, Select, Text, Trouble, Waiting } from "../ui/parts";
 import { bySize, Chart } from "./map_chart";
 import { colours, type Colouring } from "./map_colours";
@@ -128,10 +128,10 @@ function Hover({ at, map, table, method, score, job }: { at: { point: number; x:
   const feature = map.features[at.point] as number;
   const row = table.rowOf.get(feature) ?? -1;
   const shown = table.methodAt(row, method);
-  const kind = table.doc.scores.find((one) => one.id === score);
+  const kind = table.scoreKind(score);
   return (
     <div class={`hover ${at.x > 0.6 ? "left" : ""} ${at.y > 0.6 ? "up" : ""}`} style={{ left: `${at.x * 100}%`, top: `${at.y * 100}%` }} role="status">
-      <div class="pics">{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</div>
+      <div class="pics"><Thumbs table={table} row={row} /></div>
       <p class="said"><Text text={table.text(row, method)} /></p>
       <p class="under"><a href={href("feature", feature, { job })}>Feature {feature}</a>{shown ? <Chip method={shown} small /> : null}{kind ? <span class="dim">{kind.label} {figure(table.score(row, method, kind.id))}</span> : null}</p>
       <p class="dim small"><bdi>{map.clusters[map.cluster[at.point] as number]?.name}</bdi></p>

@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { call, imageAt } from "../data/source";
+import { call } from "../data/source";
 import { BEST, type Table, wordsOf } from "../data/table";
 import type { Method, Probe, Told } from "../data/types";
 import { useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { href, set } from "../route";
-import { Overlay, Thumb } from "../ui/images";
+import { Overlay, Thumbs } from "../ui/images";
 import type { Style } from "../ui/overlay";
 import { Chip, Empty, figure, Missing, plural, Select, Text, Trouble, Waiting } from "../ui/parts";
 import { useAnswers } from "./play_answers";
@@ -59,7 +59,7 @@ function Playground({ steered, table, params }: { steered: Method[]; table: Tabl
           <button type="button" class="plain" onClick={() => set({ a: null })}>Usual α ({plain(usual)})</button>
         </div>
         {row >= 0 ? (
-          <div class="known"><div class="pics">{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</div>
+          <div class="known"><div class="pics"><Thumbs table={table} row={row} /></div>
             <p><a href={href("feature", feature, { job: params.get("job") })}>Feature {feature}</a>{table.hasBest && table.text(row, BEST) ? <>: <Text text={table.text(row, BEST)} /></> : null}</p>
           </div>
         ) : <p class="dim">This job did not explain feature {feature}; it can be steered all the same.</p>}

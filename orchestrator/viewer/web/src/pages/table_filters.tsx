@@ -96,7 +96,7 @@ function told(key: string, value: string, { table, map }: Props): string {
   if (key === "cluster") return `cluster: ${map?.clusters[Number(value)]?.name ?? value}`;
   if (key === "winner") return `best: ${table.nameOf(value)}`;
   if (key.startsWith(SCORE)) {
-    const label = table.doc.scores.find((one) => one.id === key.slice(SCORE.length))?.label ?? key.slice(SCORE.length);
+    const label = table.scoreKind(key.slice(SCORE.length))?.label ?? key.slice(SCORE.length);
     const [low, high] = endsOf(value);
     return low && high ? `${label} ${low}–${high}` : low ? `${label} ≥ ${low}` : `${label} ≤ ${high}`;
   }

@@ -1,7 +1,6 @@
-import { imageAt } from "../data/source";
 import { BEST, LABEL, type Order, rowIn, type Series } from "../data/table";
 import { set } from "../route";
-import { Thumb } from "../ui/images";
+import { Thumbs } from "../ui/images";
 import { Chip, figure, Missing, percent, Text, titled } from "../ui/parts";
 
 interface RowProps {
@@ -73,7 +72,6 @@ export function Row(props: RowProps) {
   const first = series[0] as Series;
   const feature = first.table.doc.features[row] as number;
   const scores = first.table.doc.scores.slice(0, MOST_SCORES);
-  const thumbs = first.table.thumbs(row);
   const style = { ...(narrow ? {} : columns(series)), transform: `translateY(${props.top}px)`, height: `${props.height}px` };
   const kinds = `row ${props.chosen ? "chosen" : ""} ${narrow ? "card" : ""} ${series.length > 1 ? "compare" : ""}`;
   return (
@@ -81,7 +79,7 @@ export function Row(props: RowProps) {
       class={kinds} role="row" aria-rowindex={props.place + 2} aria-selected={props.chosen} style={style}
       onClick={(event) => (event.target as Element).closest("a") || props.onOpen(row)}
     >
-      <div class="cell pics" role="cell">{thumbs.slice(0, 3).map((path) => <Thumb src={imageAt(path)} alt="" />)}</div>
+      <div class="cell pics" role="cell"><Thumbs table={first.table} row={row} /></div>
       <div class="cell id" role="cell">
         <a href={props.link(feature)} onFocus={() => props.onChoose(props.place)} aria-label={`Feature ${feature}`}>{feature}</a>
         {first.table.doc.validation[row] ? <span class="dim" title="α was chosen on this feature">val.</span> : null}

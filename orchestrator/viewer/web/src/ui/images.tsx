@@ -1,6 +1,7 @@
 // Images, alone or under what is laid over them; the page's --blend says how much of that is seen.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { imageAt } from "../data/source";
+import type { Table } from "../data/table";
 import type { Picture } from "../data/types";
 import { type Activations, paint, type Style } from "./overlay";
 import { figure } from "./parts";
@@ -34,6 +35,9 @@ export function Thumb({ src, alt }: { src: string; alt: string }) {
     />
   );
 }
+
+/** The first top images of a row. */
+export const Thumbs = ({ table, row }: { table: Table; row: number }) => <>{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</>;
 
 export function Gallery(props: { pictures: Picture[]; grid: [number, number]; style: Style; feature: number }) {
   return (
