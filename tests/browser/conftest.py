@@ -5,7 +5,6 @@ whole when what its READY names is there.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +18,10 @@ from tests.viewer import synthetic
 from tests.viewer.browser import CHROMIUM, MISSING, Heard, chromium, listen
 from tests.viewer.fake_jobs import FakeJobs
 from tests.viewer.serving import viewer
+from tests.viewer.waiting import PATIENCE, until
 
 JOB, RUNNING = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 FEATURES = 120
-PATIENCE = 120.0  # seconds
 ROWS = "[role=rowgroup] > [role=row]"
 # images out of sight are not loaded
 LOADED = "() => [...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
@@ -78,12 +77,9 @@ class Site:
         return page
 
 
-def holds(page: Page, check: Callable[[], bool], what: str = "it") -> None:
-    """Wait until something holds that `expect` has no words for."""
-    until = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < until, f"{what} never came"
-        page.wait_for_timeout(50)
+def holds(page: Page, check: Callable[[], bool]) -> None:
+    """Wait until something holds that `expect` has no words for; the page goes on meanwhile."""
+    until(check, lambda seconds: page.wait_for_timeout(1000 * seconds))
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from orchestrator.analysis.statistics.choice import choose_best
 from orchestrator.viewer.charting import Cartographer
 from orchestrator.viewer.job_view import JobInfo, JobView
 from orchestrator.viewer.static_site import SiteData, write_site
-from tests.browser.conftest import FEATURES, HOSTILE, JOB, PATIENCE, ROWS
+from tests.browser.conftest import FEATURES, HOSTILE, JOB, ROWS
 from tests.viewer.browser import listen
 from tests.viewer.fake_jobs import FakeJobs
 from tests.viewer.serving import quick_clusters, quick_layout
+from tests.viewer.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")

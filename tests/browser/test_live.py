@@ -90,7 +90,7 @@ def test_another_feature_ends_a_sweep(site: Site):
     box.press("Enter")
     expect(page.locator(".pair .said").first).to_have_text("steering at 4 of 5")
     expect(page.locator(".ladder")).to_have_count(0)
-    holds(page, site.jobs.gone.is_set, "the end of the sweep")
+    holds(page, site.jobs.gone.is_set)
 
 
 def test_a_feature_is_found_by_words(site: Site):

@@ -13,6 +13,7 @@ import numpy as np
 from orchestrator.client import InvalidRequestError, JobsClient, NotFoundError
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from tests.viewer.waiting import PATIENCE
 
 END = object()
 
@@ -30,6 +31,8 @@ class FakeJobs(JobsClient):
         self.closed = threading.Event()
         self.pause = 0.02
         self.gone = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def add(self, job: str, results: Sequence[FeatureResult], *, name: str = "", total: int | None = None) -> None:
         count = total or len(results)
@@ -94,6 +97,7 @@ class FakeJobs(JobsClient):
             raise InvalidRequestError(grpc.StatusCode.INVALID_ARGUMENT, "feature: 404 is not in 0…99; take another")
         try:
             for variant in spec.variants:
+                self.may_answer.wait(PATIENCE)
                 time.sleep(self.pause)
                 method, _, alpha = variant.partition("@")
                 text = f"{method.removeprefix('control_')} at {alpha} of {feature}"

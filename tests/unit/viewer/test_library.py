@@ -2,8 +2,6 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable
 
 import grpc
 import pytest
@@ -19,6 +17,7 @@ from services.imagesets import Roots
 from tests.unit.viewer.conftest import JOB
 from tests.viewer.fake_jobs import FakeJobs
 from tests.viewer.serving import make_library, quick_layout
+from tests.viewer.waiting import PATIENCE, until
 
 OTHER = "bbbbbbbbbbbb"
 
@@ -32,16 +31,8 @@ class SlowLayout:
 
     def __call__(self, vectors):
         self.sizes.append(len(vectors))
-        assert self.go.acquire(timeout=30)
+        assert self.go.acquire(timeout=PATIENCE)
         return quick_layout(vectors)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("never came")
 
 
 def on_map(library: Library) -> int | None:
@@ -120,18 +111,18 @@ def test_a_job_that_is_read_keeps_no_other_waiting(jobs, made):
     def slow(job, **options):
         if job == OTHER:
             reading.set()
-            assert go.wait(30)
+            assert go.wait(PATIENCE)
         return results(job, **options)
 
     jobs.results = slow
     library = make_library(jobs, made.store)
     waiting = threading.Thread(target=library.table, args=(OTHER,))
     waiting.start()
-    assert reading.wait(30)
+    assert reading.wait(PATIENCE)
     assert len(json.loads(library.table(JOB))["features"]) == 11
     assert waiting.is_alive()
     go.set()
-    waiting.join(30)
+    waiting.join(PATIENCE)
     assert len(json.loads(library.table(OTHER))["features"]) == 40
 
 

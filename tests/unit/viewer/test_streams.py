@@ -12,6 +12,7 @@ from orchestrator.viewer.server.live import Live
 from orchestrator.viewer.server.streams import TooManyStreamsError
 from tests.unit.viewer.conftest import JOB
 from tests.viewer.fake_jobs import FakeJobs
+from tests.viewer.waiting import PATIENCE
 
 ASKED = json.dumps({"feature": 3, "variants": [f"steering@{number}" for number in range(20)]}).encode()
 
@@ -50,7 +51,7 @@ async def visit(live: Live, endpoint: Callable[..., Any], patience: int) -> Clie
     request = client.request({"job": JOB})
     await request.body()
     answer = await endpoint(live, request)
-    await asyncio.wait_for(answer(request.scope, client.receive, client.send), 30)
+    await asyncio.wait_for(answer(request.scope, client.receive, client.send), PATIENCE)
     return client
 
 
