@@ -12,7 +12,7 @@ from PIL import Image
 from orchestrator.analysis.table import References
 from orchestrator.index.reader import Index, IndexCache
 from orchestrator.pipeline.grid import Grid
-from orchestrator.pipeline.render import Interpolation, Pixels, heatmap, masked
+from orchestrator.pipeline.render import Interpolation, Pixels, Tint, heatmap, masked
 from orchestrator.store import ArtifactNotFoundError, ArtifactStore
 from protos.v1.results_pb2 import FeatureResult
 from services.imagesets import ImageSetError
@@ -32,23 +32,28 @@ class View:
 
 @dataclass(frozen=True)
 class Sources:
-    """The indexes that a job had and the store of its artifacts; `strength` and `interpolation` of its heatmaps."""
+    """The indexes that a job had, the store of its artifacts, and how its heatmaps were drawn (`render.heatmap`)."""
 
     store: ArtifactStore
     explain: Index | None
     test: Index | None
     strength: float
     interpolation: Interpolation
+    tint: Tint = "green"
 
     @classmethod
-    def of(cls, result: FeatureResult, store: ArtifactStore) -> "Sources":
-        """The sources that a result's provenance names. Raises LookupError if an index is not in the store."""
-        settings, indexes = result.provenance.settings, IndexCache(store)
+    def of(cls, result: FeatureResult, store: ArtifactStore, indexes: IndexCache | None = None) -> "Sources":
+        """The sources that a result's provenance names. Raises LookupError if an index is not in the store.
+
+        `indexes` are shared with others that read them; without, the index is read anew, wherever its images lie.
+        """
+        settings, indexes = result.provenance.settings, indexes or IndexCache(store)
         explain, test = (
             indexes.get(name) if name else None for name in (settings["explain_index"], settings["test_index"])
         )
         strength, interpolation = float(settings["heatmap_strength"]), settings["heatmap_interpolation"]
-        return cls(store, explain, test, strength, cast(Interpolation, interpolation))
+        tint = settings.get("heatmap_tint") or "green"  # results of before there was a choice do not name it
+        return cls(store, explain, test, strength, cast(Interpolation, interpolation), cast(Tint, tint))
 
     def views(self, feature: int, count: int) -> list[View]:
         """The feature's top images as the explainer saw them, best first; an image gone from disk is left out."""
@@ -62,7 +67,7 @@ class Sources:
             except ImageSetError:
                 continue
             activation = top.map(grid.patches)
-            warm = heatmap(raw, activation, grid, self.strength, self.interpolation)
+            warm = heatmap(raw, activation, grid, self.strength, self.interpolation, self.tint)
             views.append(View(top.path, top.score, raw, masked(raw, activation, grid), warm))
         return views
 

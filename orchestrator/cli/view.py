@@ -34,12 +34,10 @@ def view(
 ) -> None:
     """Look at features: explanations, scores, images, the map, jobs as they run, the playground. Until Ctrl-C."""
     # pandas and uvicorn: only where they are needed
-    from orchestrator.labels.jobs import JobLabeller
     from orchestrator.viewer.server.app import make_app
-    from orchestrator.viewer.server.library import Library
     from orchestrator.viewer.server.security import LOOPBACK_NAMES
     from orchestrator.viewer.server.serve import listen, server
-    from orchestrator.viewer.wiring import cartographer, chooser
+    from orchestrator.viewer.wiring import library
 
     address, store = find_api(api, home), ArtifactStore(deployment(home, api).artifacts)
     connect = partial(JobsClient, address)
@@ -50,7 +48,7 @@ def view(
     with connect() as client, listening:
         for job in jobs or ():
             client.get(job)
-        library = Library(client, store, jobs or (), cartographer(client), chooser, JobLabeller(client))
+        shown = library(client, store, jobs or ())
         hosts = {*LOOPBACK_NAMES, *(allow_host or ())}
         place = f"http://{LOOPBACK if is_loopback(host) else host}:{listening.getsockname()[1]}/"
         if not is_loopback(host):
@@ -58,4 +56,4 @@ def view(
         err.print(f"[bold green]ready[/] · [bold]{place}[/] · Jobs API at {address} · Ctrl-C stops")
         if open_:
             threading.Timer(0.3, webbrowser.open, [place]).start()
-        server(make_app(library, client, connect, hosts)).run(sockets=[listening])
+        server(make_app(shown, client, connect, hosts)).run(sockets=[listening])

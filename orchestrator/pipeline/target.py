@@ -18,6 +18,8 @@ from orchestrator.store import ARRAYS, StageCache
 from services.sae.spec import FEATURES, FeatureRow
 from services.serving.images import pixels_of
 
+ROWS = "feature_rows"  # the stage that keeps a feature's rows of the SAE
+
 Direction = npt.NDArray[np.float32]
 
 
@@ -104,6 +106,11 @@ def with_residual(target: Target, index: Index, feature: int) -> Target:
     return replace(target, no_residual=reason)
 
 
+def rows_inputs(version: str, feature: int) -> dict[str, str | int]:
+    """What a feature's rows are kept by in the stage cache: the `sae.features` version and the feature."""
+    return {"sae.features": version, "feature": feature}
+
+
 def feature_target(feature: int, plan: ExplainPlan, calls: Calls, cache: StageCache) -> Target:
     """A feature's directions and liveliness, without images. Raises what `Calls.infer` raises."""
 
@@ -112,8 +119,7 @@ def feature_target(feature: int, plan: ExplainPlan, calls: Calls, cache: StageCa
         life = np.array([info.alive, info.frequency], np.float64)
         return {"direction": info.direction, "encoder": info.encoder, "life": life}
 
-    version = plan.models["sae.features"]
-    stored = cache.cached("feature_rows", {"sae.features": version, "feature": feature}, ARRAYS, ask)
+    stored = cache.cached(ROWS, rows_inputs(plan.models["sae.features"], feature), ARRAYS, ask)
     alive, frequency = stored["life"]
     return Target(feature, str(feature), stored["direction"], bool(alive), float(frequency), encoder=stored["encoder"])
 

@@ -37,8 +37,9 @@ class Near:
 
 @dataclass(frozen=True)
 class Atlas:
-    """n features with a text. `source` says what the texts were compared by: `sentences` or `words`.
+    """n features with a text: ids int64 [n], places float32 [n, 2], numbers of clusters int64 [n].
 
+    `source` says what the texts were compared by: `sentences` or `words`.
     `names` are the clusters' names and `named_by` who gave them. `directions` (nearest by decoder row) stands in an
     order of its own, `direction_features`, as not every feature's row is known.
     """
@@ -54,11 +55,11 @@ class Atlas:
     directions: Near
 
     def near_text(self, feature: int) -> list[tuple[int, float]]:
-        """Feature and cosine of the nearest explanations; none if the feature has no text."""
+        """Feature and cosine (−1…1) of the nearest explanations, best first; none if the feature has no text."""
         return _of(feature, self.features, self.texts)
 
     def near_direction(self, feature: int) -> list[tuple[int, float]]:
-        """The same by decoder rows."""
+        """The same by decoder rows; none if the feature's row is not known."""
         return _of(feature, self.direction_features, self.directions)
 
 
@@ -72,7 +73,10 @@ def _of(feature: int, features: IntArray, near: Near) -> list[tuple[int, float]]
 
 
 def nearest(vectors: FloatArray, count: int = NEIGHBOURS) -> Near:
-    """The `count` nearest other rows of each row by cosine, best first. vectors [n, e], any length."""
+    """The `count` nearest other rows of each row by cosine, best first. vectors float32 [n, e], of any length each.
+
+    With fewer than `count` others all of them; a row of zeros is as near to each (cosine 0).
+    """
     n = len(vectors)
     count = max(0, min(count, n - 1))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -98,7 +102,11 @@ def chart(
     clusters: Clusters,
     directions: Mapping[int, FloatArray],
 ) -> Atlas:
-    """Work out the atlas of `texts` (feature → text, vectors in that order), named by the words of its clusters."""
+    """Work out the atlas of `texts` (feature → text), named by the words of its clusters.
+
+    `vectors` float32 [n, e] are in the order of `texts`; `directions` are decoder rows [d] by feature. Raises what
+    `layout` and `clusters` raise.
+    """
     features = np.array(list(texts), np.int64)
     cluster = clusters(vectors) if len(vectors) else np.zeros(0, np.int64)
     rows = np.array(list(directions.values()), np.float32) if directions else np.zeros((0, 1), np.float32)
@@ -116,7 +124,10 @@ def chart(
 
 
 def names_by_words(texts: Sequence[str], cluster: IntArray) -> list[str]:
-    """A name for each cluster from the words that tell it from the others (term frequency × inverse cluster share)."""
+    """A name for each cluster from the words that tell it from the others (term frequency × inverse cluster share).
+
+    n texts, and their clusters' numbers int64 [n] from 0; `no words` for a cluster that has none of three letters.
+    """
     count = int(cluster.max()) + 1 if cluster.size else 0
     words: list[Counter[str]] = [Counter() for _ in range(count)]
     for text, number in zip(texts, cluster.tolist(), strict=True):

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.client import JobsError
+from orchestrator.pipeline.target import ROWS, rows_inputs
 from orchestrator.store import ARRAYS, ArtifactStore, StageCache
 from orchestrator.viewer.atlas import Atlas, Clusters, Layout, Near, chart
 from orchestrator.viewer.job_view import JobView
+from orchestrator.viewer.naming import kept_names
 
 log = logging.getLogger(__name__)
 FloatArray = npt.NDArray[np.float32]
@@ -24,14 +26,23 @@ _WIDTH = 64  # of vectors made of words
 
 @dataclass(frozen=True)
 class Cartographer:
-    """What an atlas is made with. Without `embed`, or where it fails, texts are compared by the words they share."""
+    """What an atlas is made with. Without `embed`, or where it fails, texts are compared by the words they share.
+
+    `layout` takes vectors float32 [n, e] to places [n, 2], `clusters` to numbers int64 [n], `embed` n texts to vectors.
+    """
 
     layout: Layout
     clusters: Clusters
     embed: Embed | None = None
 
     def atlas(self, view: JobView, store: ArtifactStore) -> Atlas:
-        """The atlas of a job's results so far: from the store, or worked out now (minutes for 10,000 features)."""
+        """The atlas of a job's results so far: from the store, or worked out now (minutes for 10,000 features).
+
+        Its clusters have the names that somebody asked for before, if any. Raises what `layout` and `clusters` raise.
+        """
+        return kept_names(self._compared(view, store), view.shown_texts, StageCache(store))
+
+    def _compared(self, view: JobView, store: ArtifactStore) -> Atlas:
         if self.embed is not None:
             try:
                 return self._atlas(view, store, "sentences", self.embed)
@@ -53,7 +64,10 @@ class Cartographer:
 
 
 def vectors_by_words(texts: Sequence[str]) -> FloatArray:
-    """Vectors [n, ≤ 64] of texts that share words: tf–idf, brought to few dimensions. Deterministic."""
+    """Vectors float32 [n, ≤ 64] of n texts, near where they share words: tf–idf, brought to few dimensions.
+
+    Deterministic. Texts without a single word are all alike.
+    """
     from sklearn.decomposition import TruncatedSVD  # heavy: only where a map is made
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -69,11 +83,10 @@ def vectors_by_words(texts: Sequence[str]) -> FloatArray:
 
 
 def directions(features: Sequence[int], version: str, cache: StageCache) -> dict[int, FloatArray]:
-    """Decoder rows of those features for which the pipeline left one in the stage cache."""
+    """Decoder rows [d] of those features for which the pipeline left one in the stage cache."""
     found: dict[int, FloatArray] = {}
     for feature in features:
-        key = cache.key("feature_rows", {"sae.features": version, "feature": feature})
-        row = cache.find(key, ARRAYS)
+        row = cache.find(cache.key(ROWS, rows_inputs(version, feature)), ARRAYS)
         if row is not None:
             found[feature] = row["direction"]
     return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
@@ -12,14 +11,18 @@ import pandas as pd
 from orchestrator.analysis.frame import to_frame
 from orchestrator.analysis.methods import Role, method_of
 from orchestrator.analysis.sources import Sources
+from orchestrator.index.reader import IndexCache
 from orchestrator.store import ArtifactStore
 from orchestrator.viewer.atlas import Atlas
 from protos.v1.jobs_pb2 import Job, JobState
 from protos.v1.results_pb2 import FeatureResult, Provenance, VariantResult
 
-log = logging.getLogger(__name__)
 # frame, seed → a row per feature with its chosen `variant` (orchestrator.analysis.statistics.choice)
 Chooser = Callable[[pd.DataFrame, int], pd.DataFrame]
+
+
+class NoArtifactsError(LookupError):
+    """A job's indexes are in another store than the one that was given; the message names both."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +61,34 @@ class JobInfo:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job's finished features. `labels` is kind → text → value; `choose` picks the best explanation by rank vote."""
+    """A job's finished features; `choose` picks the best explanation by rank vote. Without `sources` no pictures."""
 
     info: JobInfo
     results: Sequence[FeatureResult]
     sources: Sources | None = None
     atlas: Atlas | None = None
     choose: Chooser | None = None
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @classmethod
-    def over(
-        cls, store: ArtifactStore, info: JobInfo, results: Sequence[FeatureResult], choose: Chooser | None = None
-    ) -> JobView:
-        """With the sources that the results name; without any if the artifacts are on another machine."""
-        known = next((result for result in results if result.HasField("provenance")), None)
-        sources = None
-        if known is not None:
-            try:
-                sources = Sources.of(known, store)
-            except (LookupError, OSError) as error:
-                log.warning("job %s is shown without pictures of its index: %s", info.id, error)
-        return cls(info, results, sources, choose=choose)
+    def over(self, store: ArtifactStore, indexes: IndexCache) -> JobView:
+        """With the sources that the results name, if any does. Raises NoArtifactsError."""
+        known = next((result for result in self.results if result.HasField("provenance")), None)
+        if known is None:
+            return self
+        try:
+            sources = Sources.of(known, store, indexes)
+            for index in filter(None, (sources.explain, sources.test)):
+                for address in (index.record.arrays, index.plan.listing):
+                    if not store.exists(address):  # else it would be missed in the middle of a page or a folder
+                        raise LookupError(f"index {index.id} has lost {address}")
+            return replace(self, sources=sources)
+        except (LookupError, OSError) as error:
+            raise NoArtifactsError(f"the artifacts of job {self.info.id} are not in {store.url}: {error}") from error
+
+    def charted(self, atlas: Atlas | None) -> JobView:
+        """The same with an atlas; what was worked out of the results goes along, as they are the same."""
+        view = replace(self, atlas=atlas)
+        vars(view).update({name: value for name, value in vars(self).items() if name not in vars(view)})
+        return view
 
     @cached_property
     def features(self) -> list[FeatureResult]:
@@ -102,7 +111,7 @@ class JobView:
 
     @cached_property
     def best(self) -> Mapping[int, str]:
-        """The chosen explanation of each feature; none for a feature without a text."""
+        """Feature → variant of its chosen explanation: none where there is no text, none at all without `choose`."""
         frame = to_frame(self.features, self.info.id)
         if self.choose is None or frame.empty:
             return {}

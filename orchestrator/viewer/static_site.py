@@ -9,49 +9,58 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from orchestrator.store import ArtifactStore
+from orchestrator.viewer.assets import FILES, PAGE, STATIC
 from orchestrator.viewer.documents.catalog import Abilities, catalog
 from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.feature import feature
-from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
+from orchestrator.viewer.documents.images import (
+    NoPictureError,
+    generated_image,
+    generated_name,
+    generated_path,
+    in_folder,
+    top_image,
+    top_images,
+)
 from orchestrator.viewer.documents.map import map_document
-from orchestrator.viewer.documents.table import table
+from orchestrator.viewer.documents.table import Labels, table
 from orchestrator.viewer.job_view import JobView
 
-STATIC = Path(__file__).parent / "static"
-_FILES = ("app.js", "app.css", "icon.svg")
 _AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class SiteData:
-    """What a site shows: jobs with their results, and the store that holds their images."""
+    """What a site shows: jobs with their results, the store that holds their images, and labels of their texts."""
 
     jobs: Sequence[JobView]
     store: ArtifactStore
     title: str = "SteerScope"
+    labels: Labels = field(default_factory=dict)
 
 
 def write_site(data: SiteData, folder: Path, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
     """Write `index.html`, the app, a script per document and the images into `folder`.
 
-    An image that is gone from disk is left out; the pages say so. `progress(done, of)` counts features.
+    An image that is gone from disk is left out; the pages say so. `progress(done, of)` counts features. Raises OSError
+    where the folder cannot be written.
     """
     (folder / "static").mkdir(parents=True, exist_ok=True)
-    for name in _FILES:
+    for name in FILES:
         shutil.copyfile(STATIC / name, folder / "static" / name)
-    (folder / "index.html").write_text(static_page((STATIC / "index.html").read_text("utf-8")), "utf-8")
+    (folder / "index.html").write_text(static_page(PAGE.read_text("utf-8")), "utf-8")
     _write(folder, "catalog", catalog([view.info for view in data.jobs], Abilities(), data.title))
     total, done = sum(len(view.features) for view in data.jobs), 0
     for view in data.jobs:
         job = view.info.id
-        _write(folder, f"{job}/table", table(view))
+        _write(folder, f"{job}/table", table(view, data.labels))
         if view.atlas is not None:
             _write(folder, f"{job}/map", map_document(job, view.atlas))
         for result in view.features:
@@ -112,13 +121,11 @@ def _write_images(view: JobView, store: ArtifactStore, folder: Path) -> None:
 
 def _pictures(view: JobView, store: ArtifactStore) -> Iterator[tuple[str, Callable[[], bytes]]]:
     indexes = (view.sources.explain, view.sources.test) if view.sources else (None, None)
+    folders = [top_images(view.provenance, part) for part in ("explain", "test")]
     for result in view.features:
-        for index, tops in zip(indexes, (result.explain_images, result.test_images), strict=True):
+        for index, folder, tops in zip(indexes, folders, (result.explain_images, result.test_images), strict=True):
             if index is not None:
-                yield from (
-                    (f"images/{index.id}/{top.image}.webp", partial(top_image, index, top.image)) for top in tops
-                )
+                yield from ((in_folder(folder, top.image), partial(top_image, index, top.image)) for top in tops)
         for variant in result.variants:
             for address in chain.from_iterable(drawn.artifacts for drawn in variant.generated.values()):
-                name = address.rpartition("/")[2]
-                yield f"images/generated/{name}.webp", partial(generated_image, store, name)
+                yield generated_path(address), partial(generated_image, store, generated_name(address))

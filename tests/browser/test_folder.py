@@ -10,10 +10,11 @@ from orchestrator.analysis.statistics.choice import choose_best
 from orchestrator.viewer.charting import Cartographer
 from orchestrator.viewer.job_view import JobInfo, JobView
 from orchestrator.viewer.static_site import SiteData, write_site
-from tests.browser.conftest import FEATURES, HOSTILE, JOB
+from tests.browser.conftest import FEATURES, HOSTILE, JOB, ROWS
 from tests.viewer.browser import listen
 from tests.viewer.fake_jobs import FakeJobs
 from tests.viewer.serving import quick_clusters, quick_layout
+from tests.viewer.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +25,21 @@ def folder(made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("site") / "with a space"
     counted: list[tuple[int, int]] = []
     charted = JobView(info, made.results, view.sources, atlas, choose_best)
-    write_site(SiteData([charted], made.store), place, lambda done, of: counted.append((done, of)))
+    labels = {"subject": {result.variants[3].text: "animal" for result in made.results[:9]}}
+    write_site(SiteData([charted], made.store, labels=labels), place, lambda done, of: counted.append((done, of)))
     assert counted[-1] == (FEATURES, FEATURES)
     return place
 
 
 def test_the_folder_is_whole_without_a_server(browser, folder: Path):
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE * 1000)
     heard = listen(context)
     page = context.new_page()
     page.goto(f"{(folder / 'index.html').as_uri()}#/table?m=informed_masks")
     expect(page.get_by_text(f"{FEATURES} features").first).to_be_visible()
+    expect(page.get_by_role("columnheader").filter(has_text="Subject")).to_be_visible()
+    expect(page.locator(f"{ROWS} .cell.label").first).to_have_text("animal")
     page.get_by_role("searchbox").fill("onerror")
     expect(page.locator("[role=rowgroup] .told")).to_have_text(HOSTILE)
     page.locator("[role=rowgroup] > [role=row]").first.click()

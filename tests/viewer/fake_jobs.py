@@ -4,7 +4,7 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -13,6 +13,7 @@ import numpy as np
 from orchestrator.client import InvalidRequestError, JobsClient, NotFoundError
 from protos.v1 import jobs_pb2 as pb
 from protos.v1.results_pb2 import FeatureResult, VariantResult
+from tests.viewer.waiting import PATIENCE
 
 END = object()
 
@@ -23,12 +24,15 @@ class FakeJobs(JobsClient):
     def __init__(self) -> None:
         self.jobs: dict[str, pb.Job] = {}
         self.found: dict[str, list[FeatureResult]] = {}
+        self.told: dict[str, list[pb.Label]] = {}
         self.events: dict[str, queue.Queue[Any]] = {}
         self.explained: list[tuple[int, list[str]]] = []
         self.probed: list[bytes] = []
         self.closed = threading.Event()
         self.pause = 0.02
         self.gone = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def add(self, job: str, results: Sequence[FeatureResult], *, name: str = "", total: int | None = None) -> None:
         count = total or len(results)
@@ -48,6 +52,24 @@ class FakeJobs(JobsClient):
             finished=1.7e9 + 90 if state == pb.DONE else 0,
         )
         self.events[job] = queue.Queue()
+
+    def label(
+        self, job: str, values: Mapping[str, str], kind: str = "subject", state: pb.JobState.ValueType = pb.DONE
+    ) -> None:
+        """A label job, newer than all others; a text without a value could not be read."""
+        self.jobs = {
+            job: pb.Job(
+                id=job, kind="label", state=state, spec=pb.JobSpec(name="labels"), created=1.8e9 + len(self.told)
+            ),
+            **self.jobs,
+        }
+        self.told[job] = [
+            pb.Label(kind=kind, key=text, value=value, outcome="ok" if value else "unreadable")
+            for text, value in values.items()
+        ]
+
+    def labels(self, job: str) -> Iterator[pb.Label]:
+        return iter(self.told[job])
 
     def get(self, job: str) -> pb.Job:
         if job not in self.jobs:
@@ -75,6 +97,7 @@ class FakeJobs(JobsClient):
             raise InvalidRequestError(grpc.StatusCode.INVALID_ARGUMENT, "feature: 404 is not in 0…99; take another")
         try:
             for variant in spec.variants:
+                self.may_answer.wait(PATIENCE)
                 time.sleep(self.pause)
                 method, _, alpha = variant.partition("@")
                 text = f"{method.removeprefix('control_')} at {alpha} of {feature}"

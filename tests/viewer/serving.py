@@ -8,9 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from orchestrator.analysis.statistics.choice import choose_best
+from orchestrator.index.reader import IndexCache
 from orchestrator.labels.model import Label
 from orchestrator.store import ArtifactStore
+from orchestrator.viewer.atlas import Layout
 from orchestrator.viewer.charting import Cartographer
+from orchestrator.viewer.job_view import Chooser
 from orchestrator.viewer.server.app import make_app
 from orchestrator.viewer.server.library import Library
 from orchestrator.viewer.server.serve import listen, server
@@ -47,8 +50,11 @@ class FakeLabeller:
         ]
 
 
-def make_library(jobs: FakeJobs, store: ArtifactStore) -> Library:
-    return Library(jobs, store, (), Cartographer(quick_layout, quick_clusters, jobs.embed), choose_best, FakeLabeller())
+def make_library(
+    jobs: FakeJobs, store: ArtifactStore, *, layout: Layout = quick_layout, choose: Chooser = choose_best
+) -> Library:
+    cartographer = Cartographer(layout, quick_clusters, jobs.embed)
+    return Library(jobs, store, IndexCache(store), (), cartographer, choose, FakeLabeller())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 _LONGEST_SIDE = 160
-_QUALITY = 82
+_QUALITY = 82  # of 100: half the size of the default's, and no difference that is seen at this size
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,15 @@ class Picture:
 
 
 def picture(pixels: npt.NDArray[np.uint8], alt: str) -> Picture:
-    """Encode pixels [h, w, 3]; large images are shrunk to 160 px on their longer side, small ones kept as they are."""
+    """Encode pixels [h, w, 3], at most 160 px on the longer side."""
+    data = as_webp(pixels, _LONGEST_SIDE)
+    return Picture(f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}", alt)
+
+
+def as_webp(pixels: npt.NDArray[np.uint8], longest: int) -> bytes:
+    """Pixels [h, w, 3] as WebP of at most `longest` px on the longer side; small pictures keep every pixel."""
     image = Image.fromarray(pixels)
-    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    image.thumbnail((longest, longest))
     buffer = io.BytesIO()
     image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return Picture(f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}", alt)
+    return buffer.getvalue()

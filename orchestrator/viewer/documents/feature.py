@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.pipeline.grid import Grid
 from orchestrator.viewer.documents.histogram import histogram
-from orchestrator.viewer.documents.images import generated_path, top_image_paths
+from orchestrator.viewer.documents.images import generated_path, grid_document, in_folder, top_images
 from orchestrator.viewer.documents.methods import method_documents
 from orchestrator.viewer.documents.table import short
 from orchestrator.viewer.job_view import JobView
@@ -15,7 +16,8 @@ def feature(view: JobView, number: int) -> dict[str, Any]:
     """Everything about one feature of a job. Raises KeyError if it has no result.
 
     `explain` and `test` are the top images of both sets, best first, each with its sparse activation map
-    (`positions`, `values` on `grid`, rows × columns) which the page lays over `src` as mask or heatmap.
+    (`positions`, `values` on `grid`, rows × columns) which the page lays over `src` as mask or heatmap, the latter
+    with the job's own `strength` (0…1) and `tint`, by the formulas of `pipeline.render`.
     """
     result = view.by_feature[number]
     kept = view.provenance
@@ -31,8 +33,9 @@ def feature(view: JobView, number: int) -> dict[str, Any]:
         "explanations": [_explanation(one, view.best.get(number, "")) for one in result.variants],
         "grid": _grid(view),
         "strength": float(settings.get("heatmap_strength") or 0.5),
-        "explain": _images(result.explain_images, top_image_paths(kept, "explain")),
-        "test": _images(result.test_images, top_image_paths(kept, "test")),
+        "tint": settings.get("heatmap_tint") or "green",
+        "explain": _images(result.explain_images, top_images(kept, "explain")),
+        "test": _images(result.test_images, top_images(kept, "test")),
         "histogram": _histogram(view, result),
         "near": _near(view, number),
         "seconds": {name: short(value) for name, value in sorted(result.stage_seconds.items())},
@@ -76,10 +79,10 @@ def _generated(images: GeneratedImages) -> list[dict[str, Any]]:
     ]
 
 
-def _images(tops: Sequence[TopImage], prefix: str) -> list[dict[str, Any]]:
+def _images(tops: Sequence[TopImage], folder: str) -> list[dict[str, Any]]:
     return [
         {
-            "src": f"{prefix}{top.image}.webp",
+            "src": in_folder(folder, top.image),
             "path": top.path,
             "score": short(top.score),
             "positions": list(top.positions),
@@ -94,7 +97,7 @@ def _grid(view: JobView) -> list[int]:
     index = view.sources and (view.sources.explain or view.sources.test)
     if not index:
         return [0, 0]
-    return [int(part) for part in index.plan.grid.split("x")]
+    return grid_document(Grid.parse(index.plan.grid))
 
 
 def _histogram(view: JobView, result: FeatureResult) -> dict[str, Any] | None:
@@ -126,4 +129,4 @@ def _near(view: JobView, number: int) -> dict[str, Any]:
 
 def _thumb(view: JobView, number: int) -> str:
     tops = view.by_feature[number].explain_images
-    return f"{top_image_paths(view.provenance, 'explain')}{tops[0].image}.webp" if tops else ""
+    return in_folder(top_images(view.provenance, "explain"), tops[0].image) if tops else ""

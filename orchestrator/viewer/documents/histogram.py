@@ -9,7 +9,7 @@ BINS = 24
 
 
 def histogram(reference: npt.NDArray[np.floating] | None, top: list[float]) -> dict[str, Any] | None:
-    """`{images, silent, edges [25], counts [24], top}`; None without a reference sample.
+    """`{images, silent, edges [25], counts [24], top}`, S in the index's units; None without a reference sample.
 
     `reference` [r] are S of random images. `silent` of them have S = 0 and are in no bin; the bins reach from 0 to the
     highest S of either, `top` being those of the top test images.

@@ -13,7 +13,8 @@ _GAP = 0.006  # of the map's side
 def map_document(job: str, atlas: Atlas) -> dict[str, Any]:
     """`{job, source, named_by, features, x, y, cluster, clusters}`; x and y fill 0…1 with one scale for both.
 
-    Features without a text are not on the map. A cluster has a name, a size and the median of its places.
+    Features without a text are not on the map. A cluster has a name, a size (features) and the median of its places.
+    All lists but `clusters` are in the order of `features`; `cluster` points into `clusters`.
     """
     place = _apart(_unit(atlas.place))
     return {

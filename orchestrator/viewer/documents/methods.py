@@ -13,7 +13,7 @@ _HELP["auroc"] = "generated images against random test images, for this feature"
 
 
 def method_documents(names: Iterable[str]) -> list[dict[str, Any]]:
-    """`{id, label, role, slot, steered, informed}` of each variant; `slot` is the colour's name."""
+    """`{id, label, role, slot, steered, informed}` of each variant; `slot` is the colour's name in `tokens.css`."""
     return [_method(name) for name in names]
 
 

@@ -1,15 +1,17 @@
 """The table: every feature of a job in columns, so compact that 10,000 features are one quick download."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.analysis.frame import SCORES
-from orchestrator.viewer.documents.images import top_image_paths
+from orchestrator.viewer.documents.images import top_images
 from orchestrator.viewer.documents.methods import method_documents, score_documents
 from orchestrator.viewer.job_view import JobView
 from protos.v1.results_pb2 import VariantResult
 
 THUMBNAILS = 3
+Labels = Mapping[str, Mapping[str, str]]  # kind → text → value
 
 
 class _Words:
@@ -26,13 +28,13 @@ class _Words:
         return self._numbers[word]
 
 
-def table(view: JobView) -> dict[str, Any]:
-    """Columns, all in the order of `features` (ids, ascending).
+def table(view: JobView, labels: Labels = MappingProxyType({})) -> dict[str, Any]:
+    """Columns, all in the order of `features` (ids, ascending); `frequency` is a share of patches, 0…1.
 
     `texts` and `outcomes` are lists that columns point into (−1: no such explanation); `columns[method]` has `text`,
     `outcome` and `scores[score]` (null where there is no value); `best` points into `methods` (−1: none was chosen);
     `thumbs` has the numbers of up to three top images per feature, which are at `images` + number + `.webp`;
-    `labels[kind]` has a value per text.
+    `labels[kind]` has a value per text ("": it has none), for the kinds of which the job has any.
     """
     texts, outcomes = _Words(), _Words()
     rows = view.features
@@ -54,8 +56,8 @@ def table(view: JobView) -> dict[str, Any]:
         "columns": columns,
         "texts": texts.list,
         "outcomes": outcomes.list,
-        "labels": _labels(view.labels, texts.list),
-        "images": top_image_paths(view.provenance, "explain"),
+        "labels": _labels(labels, texts.list),
+        "images": top_images(view.provenance, "explain"),
         "thumbs": [[top.image for top in result.explain_images[:THUMBNAILS]] for result in rows],
         "about": _about(view),
     }
@@ -78,12 +80,14 @@ def _value(variant: VariantResult | None, score: str) -> float | None:
 
 
 def short(value: float) -> float:
-    """Four digits: more are not read, and make the document half as large again."""
+    """The value with four digits: more are not read, and make the document half as large again."""
     return float(f"{value:.4g}")
 
 
-def _labels(labels: Mapping[str, Mapping[str, str]], texts: Sequence[str]) -> dict[str, list[str]]:
-    return {kind: [values.get(text, "") for text in texts] for kind, values in labels.items()}
+def _labels(labels: Labels, texts: Sequence[str]) -> dict[str, list[str]]:
+    """Texts were asked about without the blanks around them."""
+    columns = {kind: [values.get(text.strip(), "") for text in texts] for kind, values in sorted(labels.items())}
+    return {kind: column for kind, column in columns.items() if any(column)}
 
 
 def _about(view: JobView) -> dict[str, Any]:

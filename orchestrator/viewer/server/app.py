@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from orchestrator.client import JobsClient, JobsError, NotFoundError, UnavailableError
-from orchestrator.index.reader import IndexCache
+from orchestrator.viewer.assets import PAGE, STATIC
 from orchestrator.viewer.documents.catalog import Abilities, catalog
-from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
+from orchestrator.viewer.server.answers import json_answer
 from orchestrator.viewer.server.library import Library
 from orchestrator.viewer.server.live import Live
-from orchestrator.viewer.server.requests import BadRequestError
+from orchestrator.viewer.server.requests import BadRequestError, number
 from orchestrator.viewer.server.security import LOOPBACK_NAMES, Guard
+from orchestrator.viewer.server.shelf import Shelf
 from orchestrator.viewer.server.streams import TooManyStreamsError
 
-log = logging.getLogger(__name__)
-STATIC = Path(__file__).parents[1] / "static"
-_KEPT_IMAGES = 4096
+_KEPT_IMAGES = 4096  # of 10 to 20 KB each
 _FOR_A_DAY = {"cache-control": "private, max-age=86400, immutable"}
-_FRESH = {"cache-control": "no-store"}
 
 
 def make_app(
     library: Library, client: JobsClient, connect: Callable[[], JobsClient], hosts: Collection[str] = LOOPBACK_NAMES
 ) -> Starlette:
-    """The application. `connect` opens another connection to the Jobs API, for one stream."""
+    """The application, for browsers that call it by one of `hosts`.
+
+    `client` is shared by all calls; `connect` opens another connection to the Jobs API, for one stream.
+    """
     pages, live = Pages(library), Live(client, connect)
     abilities = Abilities(live=True, explain=True, probe=True, search=True, names=library.names)
 
     def first(request: Request) -> Response:
-        return _json(to_json(catalog(library.infos(), abilities)))
+        return json_answer(catalog(library.infos(), abilities))
 
     return Starlette(
         routes=[
-            Route("/", lambda _: FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})),
-            Route("/health", lambda _: JSONResponse({"status": "ok"})),
+            Route("/", lambda _: FileResponse(PAGE, headers={"cache-control": "no-cache"})),
+            Route("/health", lambda _: json_answer({"status": "ok"})),
             Route("/data/catalog.json", first),
             Route("/data/{job}/table.json", pages.table),
             Route("/data/{job}/map.json", pages.map),
             Route("/api/names/{job}", pages.name, methods=["POST"]),
-            Route("/data/{job}/feature/{feature:int}.json", pages.feature),
+            Route("/data/{job}/feature/{feature}.json", pages.feature),
             Route("/images/generated/{name}.webp", pages.generated),
-            Route("/images/{index}/{image:int}.webp", pages.image),
+            Route("/images/{index}/{image}.webp", pages.image),
             *live.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -63,49 +60,40 @@ def make_app(
 
 
 class Pages:
-    """Documents and images; blocking, so Starlette calls its methods in threads."""
+    """Documents and images; blocking, so Starlette calls its methods in threads. They raise what `Library` raises."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._indexes = IndexCache(library.store)
-        self._images: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._images: Shelf[bytes] = Shelf(_KEPT_IMAGES)
 
     def table(self, request: Request) -> Response:
-        return _json(self._library.table(request.path_params["job"]))
+        return json_answer(self._library.table(request.path_params["job"]))
 
     def feature(self, request: Request) -> Response:
-        return _json(self._library.feature(request.path_params["job"], request.path_params["feature"]))
+        return json_answer(self._library.feature(request.path_params["job"], number(request, "feature")))
 
     def map(self, request: Request) -> Response:
+        """202 while the map is worked out."""
         found = self._library.map(request.path_params["job"])
-        return _json(found) if found is not None else JSONResponse({"working": True}, 202, _FRESH)
+        return json_answer({"working": True}, 202) if found is None else json_answer(found)
 
     def name(self, request: Request) -> Response:
-        return _json(self._library.name(request.path_params["job"]))
+        return json_answer(self._library.name(request.path_params["job"]))
 
     def image(self, request: Request) -> Response:
-        index, image = request.path_params["index"], request.path_params["image"]
-        return self._picture(f"{index}/{image}", lambda: top_image(self._indexes.get(index), image))
+        index, image = request.path_params["index"], number(request, "image")
+        return self._picture(f"{index}/{image}", lambda: top_image(self._library.indexes.get(index), image))
 
     def generated(self, request: Request) -> Response:
         name = request.path_params["name"]
         return self._picture(name, lambda: generated_image(self._library.store, name))
 
     def _picture(self, key: str, make: Callable[[], bytes]) -> Response:
-        with self._lock:
-            data = self._images.get(key)
+        data = self._images.get(key)
         if data is None:
             data = make()
-            with self._lock:
-                self._images[key] = data
-                while len(self._images) > _KEPT_IMAGES:
-                    self._images.popitem(last=False)
+            self._images.put(key, data)
         return Response(data, 200, _FOR_A_DAY, "image/webp")
-
-
-def _json(data: bytes) -> Response:
-    return Response(data, 200, _FRESH, "application/json")
 
 
 def _answer(request: Request, error: Exception) -> Response:
@@ -120,4 +108,4 @@ def _answer(request: Request, error: Exception) -> Response:
         status = 400
     quiet = isinstance(error, NoPictureError)
     text = "the picture is gone" if quiet else str(error.args[0]) if error.args else str(error)
-    return JSONResponse({"error": text}, status, _FRESH)
+    return json_answer({"error": text}, status)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestrator.client import JobsClient, JobsError
+from orchestrator.pipeline.grid import Grid
 from orchestrator.viewer.documents.catalog import job_document
 from orchestrator.viewer.documents.encoding import to_json
+from orchestrator.viewer.documents.images import grid_document
 from orchestrator.viewer.job_view import JobInfo
+from orchestrator.viewer.server.answers import StreamAnswer, json_answer
 from orchestrator.viewer.server.requests import MOST_IMAGE_BYTES, MOST_JSON_BYTES, BadRequestError, body, playground
 from orchestrator.viewer.server.streams import Places, stream
 from protos.v1.jobs_pb2 import ExplainEvent, JobSpec, WatchEvent
@@ -23,7 +27,6 @@ from protos.v1.results_pb2 import VariantResult
 _WATCHERS, _EXPLAINS = 24, 4
 _LONGEST_QUERY = 400
 _HITS = 200
-_STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Live:
@@ -43,47 +46,50 @@ class Live:
         ]
 
     async def watch(self, request: Request) -> Response:
-        """Server-sent events of a job; `Last-Event-ID` takes a broken stream up again."""
+        """Server-sent events of a job; `Last-Event-ID` takes a broken stream up again. Raises TooManyStreamsError."""
         job, token = request.path_params["job"], request.headers.get("last-event-id", "")
-        self._watchers.take()
 
-        async def events() -> AsyncIterator[bytes]:
+        async def events() -> AsyncGenerator[bytes]:
             try:
-                async for event in stream(self._connect, lambda client: client.watch(job, token), self._watchers):
-                    yield _sse(event)
+                async with aclosing(stream(self._connect, lambda client: client.watch(job, token))) as heard:
+                    async for event in heard:
+                        yield _sse(event)
             except JobsError as error:
                 yield b"event: fault\ndata: " + to_json({"error": str(error)}) + b"\n\n"
             yield b"event: end\ndata: {}\n\n"
 
-        return StreamingResponse(events(), media_type="text/event-stream", headers=_STREAM_HEADERS)
+        return StreamAnswer(events(), "text/event-stream", self._watchers)
 
     async def explain(self, request: Request) -> Response:
-        """`{feature, variants}` → a line of JSON per explanation as it is made, then `{done: true}`."""
+        """`{feature, variants}` → a line of JSON per explanation as it is made, then `{done: true}` or `{error}`.
+
+        Raises BadRequestError, TooManyStreamsError.
+        """
         feature, variants = playground(await body(request, MOST_JSON_BYTES))
         spec = JobSpec(variants=variants, scores=["none"])
-        self._explains.take()
 
         def start(client: JobsClient) -> Iterator[ExplainEvent]:
             return client.explain(feature, spec=spec)
 
-        async def lines() -> AsyncIterator[bytes]:
+        async def lines() -> AsyncGenerator[bytes]:
             try:
-                async for event in stream(self._connect, start, self._explains):
-                    if event.HasField("explanation"):
-                        yield _line(_explanation(event.explanation))
+                async with aclosing(stream(self._connect, start)) as heard:
+                    async for event in heard:
+                        if event.HasField("explanation"):
+                            yield _line(_explanation(event.explanation))
                 yield _line({"done": True})
             except JobsError as error:
                 yield _line({"error": str(error)})
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson", headers=_STREAM_HEADERS)
+        return StreamAnswer(lines(), "application/x-ndjson", self._explains)
 
     async def probe(self, request: Request) -> Response:
-        """An image's bytes → the features that fire on it, highest S first."""
+        """An image's bytes → the features that fire on it, highest S first. Raises BadRequestError, JobsError."""
         image = await body(request, MOST_IMAGE_BYTES)
         found = await run_in_threadpool(self._client.probe, image)
-        return JSONResponse(
+        return json_answer(
             {
-                "grid": [int(part) for part in found.grid.split("x")],
+                "grid": grid_document(Grid.parse(found.grid)),
                 "fired": found.fired,
                 "features": [
                     {
@@ -98,17 +104,18 @@ class Live:
         )
 
     async def search(self, request: Request) -> Response:
-        """`?job=&q=` → `[{feature, variant, text, cosine}]`, nearest in meaning first."""
+        """`?job=&q=` → `[{feature, text, cosine, variants}]`, nearest in meaning first.
+
+        Raises BadRequestError, JobsError.
+        """
         job, query = request.query_params.get("job", ""), request.query_params.get("q", "").strip()
         if not 0 < len(query) <= _LONGEST_QUERY:
             raise BadRequestError(f"q: must have 1 to {_LONGEST_QUERY} characters")
-        return Response(
-            to_json(await run_in_threadpool(search, self._client, job, query)), 200, None, "application/json"
-        )
+        return json_answer(await run_in_threadpool(search, self._client, job, query))
 
 
 def search(client: JobsClient, job: str, query: str) -> list[dict[str, Any]]:
-    """The nearest explanations of a job."""
+    """The nearest explanations of a job, at most 200, each with the methods that said it. Raises JobsError."""
     return [
         {
             "feature": hit.feature,

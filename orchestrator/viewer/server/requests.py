@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from starlette.requests import Request
 
@@ -11,10 +12,21 @@ from orchestrator.pipeline.variants import Variant, VariantError
 MOST_JSON_BYTES = 16 << 10
 MOST_IMAGE_BYTES = 16 << 20
 _MOST_VARIANTS = 24
+_LARGEST = 2**63 - 1  # ids travel as int64
+_RULE = f"must be a whole number from 0 to {_LARGEST}"
+_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class BadRequestError(ValueError):
     """The request breaks a rule; the message names the field, the rule and the remedy."""
+
+
+def number(request: Request, name: str) -> int:
+    """A whole number of the address. Raises BadRequestError if it is none, or more than an id can be."""
+    text = request.path_params[name]
+    if not _DIGITS.fullmatch(text) or int(text) > _LARGEST:
+        raise BadRequestError(f"{name}: {_RULE}")
+    return int(text)
 
 
 async def body(request: Request, most: int) -> bytes:
@@ -35,10 +47,10 @@ def playground(data: bytes) -> tuple[int, list[str]]:
     try:
         asked = json.loads(data)
         feature, variants = asked["feature"], asked["variants"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRequestError("body: must be JSON with `feature` and `variants`") from error
-    if not isinstance(feature, int) or isinstance(feature, bool) or feature < 0:
-        raise BadRequestError("feature: must be the id of a feature, a whole number from 0")
+    if not isinstance(feature, int) or isinstance(feature, bool) or not 0 <= feature <= _LARGEST:
+        raise BadRequestError(f"feature: {_RULE}")
     if not isinstance(variants, list) or not 0 < len(variants) <= _MOST_VARIANTS:
         raise BadRequestError(f"variants: must be a list of 1 to {_MOST_VARIANTS} names")
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.viewer.server.answers import json_answer
+
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+_OWN = ("/api/", "/data/", "/images/")  # what only these pages ask for; any site may link to the pages themselves
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -22,7 +24,7 @@ HEADERS = {
 
 
 class Guard:
-    """Refuses foreign Host headers (DNS rebinding) and calls that change something from other origins; adds headers."""
+    """Refuses foreign Host headers (DNS rebinding) and calls from other sites, reading ones included; adds headers."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
@@ -40,26 +42,34 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope), scope["method"])
-        app = self._app if refusal is None else JSONResponse({"error": refusal}, 403)
+        refusal = self._refusal(Headers(scope=scope), scope["method"], scope["path"])
+        app = self._app if refusal is None else json_answer({"error": refusal}, 403)
         await app(scope, receive, with_headers)
 
-    def _refusal(self, headers: Headers, method: str) -> str | None:
+    def _refusal(self, headers: Headers, method: str, path: str) -> str | None:
         host = headers.get("host", "")
         if _name(f"//{host}") not in self._hosts:
             return f"Host {host[:80]!r} is not served here; start with --allow-host NAME to allow it"
-        if method in ("GET", "HEAD"):
+        if method in ("GET", "HEAD") and not path.startswith(_OWN):
             return None
-        origin = headers.get("origin")
-        if origin is None:
-            same = headers.get("sec-fetch-site", "none") in ("same-origin", "none")
-        else:
-            same = urlsplit(origin).netloc == host
-        return None if same else "calls from other sites are not taken"
+        return None if _from_here(headers, host) else "calls from other sites are not taken"
+
+
+def _from_here(headers: Headers, host: str) -> bool:
+    """Whether a page of this server asks, or somebody without a page: a typed address, a program."""
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or _split(origin).netloc == host
 
 
 def _name(address: str) -> str:
+    return (_split(address).hostname or "").lower()
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; none of one that cannot be read."""
     try:
-        return (urlsplit(address).hostname or "").lower()
+        return urlsplit(address)
     except ValueError:
-        return ""
+        return urlsplit("")

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError if the port is taken."""
+    """A listening socket; port 0 takes a free one. Raises OSError: the port is taken, or the host is not of here."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

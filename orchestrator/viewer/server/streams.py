@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -31,15 +31,16 @@ class Places:
         self._free -= 1
 
     def give(self) -> None:
+        """Give a place back. Only from the event loop's thread, too."""
         self._free += 1
 
 
 async def stream(
-    connect: Callable[[], JobsClient], start: Callable[[JobsClient], Iterator[Item]], places: Places
-) -> AsyncIterator[Item]:
-    """What `start` yields. Leaving closes the connection, which ends the call and, for Explain, its work.
+    connect: Callable[[], JobsClient], start: Callable[[JobsClient], Iterator[Item]]
+) -> AsyncGenerator[Item]:
+    """What `start` yields. Closing it closes the connection, which ends the call and, for Explain, its work.
 
-    The caller has taken a place; it is given back here. Raises what the client raises.
+    Raises what the client raises.
     """
     loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Item | BaseException | None](_WAITING)
     gone = threading.Event()
@@ -74,4 +75,3 @@ async def stream(
             waiting.get_nowait()
         if client is not None:
             client.close()
-        places.give()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.analysis.frame import to_frame
+from orchestrator.analysis.sources import Sources
 from orchestrator.analysis.statistics.choice import choose_best
 from orchestrator.viewer.documents.catalog import Abilities, catalog
 from orchestrator.viewer.documents.encoding import to_json
@@ -64,7 +65,7 @@ def test_a_feature_tells_everything(view):
     failed = document["explanations"][0]
     assert (failed["outcome"], failed["reason"], failed["text"]) == ("failed", "vlm: the model gave no answer", "")
     assert [one["method"]["id"] for one in document["explanations"]] == [one.variant for one in result.variants]
-    assert document["grid"] == [8, 8] and document["strength"] == 0.75
+    assert document["grid"] == [8, 8] and document["strength"] == 0.75 and document["tint"] == "green"
     top, kept = document["explain"][0], result.explain_images[0]
     assert top["src"] == f"images/{view.sources.explain.id}/{kept.image}.webp" and top["positions"] == list(
         kept.positions
@@ -76,6 +77,14 @@ def test_a_feature_tells_everything(view):
     assert int(drawn["seed"]) == result.variants[1].generated["learned"].seeds[0], "64 bits survive"
     with pytest.raises(KeyError):
         feature(view, 4000)
+
+
+def test_the_jobs_own_tint_is_told(view):
+    result = FeatureResult()
+    result.CopyFrom(view.by_feature[3])
+    result.provenance.settings["heatmap_tint"] = "viridis"
+    assert feature(replace(view, results=[result]), 3)["tint"] == "viridis"
+    assert (view.sources.tint, Sources.of(result, view.sources.store).tint) == ("green", "viridis")
 
 
 def test_a_job_whose_features_all_failed_has_documents(view):
@@ -99,8 +108,9 @@ def test_features_may_have_different_variants(view):
 
 def test_labels_stand_by_text(view):
     texts = table(view)["texts"]
-    document = table(replace(view, labels={"subject": {texts[1]: "animal"}}))
-    assert document["labels"]["subject"][:2] == ["", "animal"] and len(document["labels"]["subject"]) == len(texts)
+    labels = table(view, {"subject": {texts[1].strip(): "animal"}, "abstraction": {"said nowhere": "other"}})["labels"]
+    assert list(labels) == ["subject"], "a column without a value is no column"
+    assert labels["subject"][:2] == ["", "animal"] and len(labels["subject"]) == len(texts)
 
 
 def test_the_catalog_says_what_can_be_done():

@@ -10,10 +10,11 @@ from orchestrator.viewer.documents.images import (
     NoPictureError,
     generated_address,
     generated_image,
+    generated_name,
     generated_path,
-    small,
     top_image,
 )
+from services.serving.images import to_png
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -28,9 +29,9 @@ def test_a_top_image_is_the_sets_image(view):
     assert shown.shape == original.shape and np.abs(shown - original).mean() < 12
 
 
-def test_large_pictures_are_made_small():
-    data = small(np.zeros((900, 1800, 3), np.uint8))
-    assert Image.open(io.BytesIO(data)).size == (320, 160)
+def test_large_pictures_are_made_small(made):
+    name = generated_name(made.store.put(to_png(np.zeros((900, 1800, 3), np.uint8)), ".png"))
+    assert Image.open(io.BytesIO(generated_image(made.store, name))).size == (320, 160)
 
 
 def test_generated_images_by_name(view, made):

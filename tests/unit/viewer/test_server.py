@@ -1,8 +1,9 @@
 """The server without a browser: documents, images, streams, and what it refuses."""
 
 import json
-import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,7 @@ from protos.v1 import jobs_pb2 as pb
 from tests.unit.viewer.conftest import JOB
 from tests.viewer.fake_jobs import END, FakeJobs, item
 from tests.viewer.serving import viewer
+from tests.viewer.waiting import PATIENCE, until
 
 RUNNING = "bbbbbbbbbbbb"
 
@@ -26,8 +28,22 @@ def jobs(made) -> FakeJobs:
 
 @pytest.fixture
 def site(jobs, made) -> Iterator[httpx.Client]:
-    with viewer(jobs, made.store) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with visited(jobs, made) as client:
         yield client
+
+
+@contextmanager
+def visited(jobs, made) -> Iterator[httpx.Client]:
+    """A server of its own, and a client of it."""
+    with viewer(jobs, made.store) as url, httpx.Client(base_url=url, timeout=PATIENCE) as client:
+        yield client
+
+
+def mapped(client: httpx.Client) -> dict[str, Any]:
+    """The job's map, as soon as it is there."""
+    until(lambda: client.get(f"/data/{JOB}/map.json").status_code != 202)
+    document: dict[str, Any] = client.get(f"/data/{JOB}/map.json").json()
+    return document
 
 
 def test_documents(site):
@@ -37,30 +53,20 @@ def test_documents(site):
 
 
 def test_the_map_comes_when_it_is_worked_out(site):
-    codes = []
-    for _ in range(200):
-        answer = site.get(f"/data/{JOB}/map.json")
-        codes.append(answer.status_code)
-        if answer.status_code == 200:
-            break
-        threading.Event().wait(0.05)
-    assert codes[0] == 202 and codes[-1] == 200
+    assert site.get(f"/data/{JOB}/map.json").status_code == 202
+    assert mapped(site)["features"]
     assert site.get(f"/data/{JOB}/feature/7.json").json()["near"]["texts"]
 
 
 def test_clusters_are_named_when_asked_for(site, jobs, made):
     assert site.post(f"/api/names/{JOB}").status_code == 404
-    while site.get(f"/data/{JOB}/map.json").status_code == 202:
-        threading.Event().wait(0.05)
-    by_words = site.get(f"/data/{JOB}/map.json").json()
+    by_words = mapped(site)
     named = site.post(f"/api/names/{JOB}").json()
     assert (by_words["named_by"], named["named_by"]) == ("words", "explainer")
     assert named["clusters"][0]["name"].startswith("all ")
     assert named["clusters"][1]["name"] == by_words["clusters"][1]["name"], "an unreadable answer leaves the words"
-    with viewer(jobs, made.store) as url, httpx.Client(base_url=url) as again:
-        while again.get(f"/data/{JOB}/map.json").status_code == 202:
-            threading.Event().wait(0.05)
-        assert again.get(f"/data/{JOB}/map.json").json() == named, "names are kept"
+    with visited(jobs, made) as again:
+        assert mapped(again) == named, "names are kept"
 
 
 def test_a_running_job_grows(site, jobs, made, monkeypatch):
@@ -76,6 +82,7 @@ def test_a_running_job_grows(site, jobs, made, monkeypatch):
         "/data/cccccccccccc/table.json",
         f"/data/{JOB}/feature/4000.json",
         "/images/none/3.webp",
+        f"/data/{JOB}/feature/{2**63 - 1}.json",
         "/nothing",
         "/images/generated/x.webp",
         "/static/../app.py",
@@ -84,6 +91,13 @@ def test_a_running_job_grows(site, jobs, made, monkeypatch):
 )
 def test_what_is_not_there(site, path):
     assert site.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("number", [f"{2**63}", f"{2**64}", "9" * 5000, "-1", "3x", "\u0663"], ids=lambda one: one[:20])
+def test_what_is_no_id_is_refused(site, number):
+    for path in (f"/data/{JOB}/feature/{number}.json", f"/images/none/{number}.webp"):
+        answer = site.get(path)
+        assert answer.status_code == 400 and "whole number" in answer.json()["error"]
 
 
 def test_images_are_kept_by_the_browser(site):
@@ -117,12 +131,25 @@ def test_calls_from_other_sites_are_refused(site, jobs):
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": f"http://127.0.0.1:{port + 1}"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
     ):
-        assert site.post("/api/explain", content=body, headers=headers).status_code == 403
+        assert site.post("/api/explain", content=body, headers=headers).status_code == 403, headers
     assert jobs.explained == []
     own = {"origin": f"http://127.0.0.1:{port}"}
     assert site.post("/api/explain", content=body, headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/data/catalog.json", f"/data/{JOB}/table.json", f"/api/search?job={JOB}&q=star"])
+def test_other_sites_cannot_read_either(site, path):
+    for relation in ("cross-site", "same-site", "sideways"):
+        assert site.get(path, headers={"sec-fetch-site": relation}).status_code == 403
+    for origin in ("https://evil.example", "null", "http://[", "http://::1]:80"):
+        assert site.get(path, headers={"origin": origin}).status_code == 403
+    for relation in ("same-origin", "none"):
+        assert site.get(path, headers={"sec-fetch-site": relation}).status_code == 200
+    assert site.get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200, "a link to the pages works"
 
 
 def test_explanations_arrive_line_by_line(site, jobs):
@@ -138,11 +165,11 @@ def test_leaving_an_explanation_ends_its_work(made):
     jobs = FakeJobs()
     jobs.add(JOB, made.results)
     jobs.pause = 0.1
-    with viewer(jobs, made.store) as url, httpx.Client(base_url=url) as client:
+    with visited(jobs, made) as client:
         body = json.dumps({"feature": 3, "variants": [f"steering@{number}" for number in range(20)]})
         with client.stream("POST", "/api/explain", content=body) as answer:
             next(answer.iter_lines())
-        assert jobs.closed.wait(10), "the stream's own connection is closed"
+        assert jobs.closed.wait(PATIENCE), "the stream's own connection is closed"
 
 
 def test_a_refusal_of_the_api_is_told(site):
@@ -158,6 +185,9 @@ def test_a_refusal_of_the_api_is_told(site):
         (b"{", "body"),
         (b'{"feature": -1, "variants": ["steering"]}', "feature"),
         (b'{"feature": true, "variants": ["steering"]}', "feature"),
+        (b'{"feature": 9223372036854775808, "variants": ["steering"]}', "feature"),
+        (b"[" * 16_000, "body"),
+        (b'{"feature": 1, "variants": ["\\ud800"]}', "variants"),
         (b'{"feature": 1, "variants": []}', "variants"),
         (b'{"feature": 1, "variants": ["nonsense"]}', "variants"),
         (b'{"feature": 1, "variants": ["steering@nan"]}', "variants"),
@@ -174,18 +204,13 @@ def test_too_many_explanations_are_refused(made, monkeypatch):
     monkeypatch.setattr("orchestrator.viewer.server.live._EXPLAINS", 1)
     jobs = FakeJobs()
     jobs.add(JOB, made.results)
-    jobs.pause = 0.3
+    jobs.may_answer.clear()
     body = json.dumps({"feature": 3, "variants": [f"steering@{number}" for number in range(9)]})
-    with viewer(jobs, made.store) as url, httpx.Client(base_url=url) as client:
+    with visited(jobs, made) as client:
         with client.stream("POST", "/api/explain", content=body):
             assert client.post("/api/explain", content=body).status_code == 429
-        jobs.pause = 0
-        for _ in range(100):  # the place is given back
-            if client.post("/api/explain", content=body).status_code == 200:
-                break
-            threading.Event().wait(0.1)
-        else:
-            raise AssertionError("the place was never given back")
+        jobs.may_answer.set()
+        until(lambda: client.post("/api/explain", content=body).status_code == 200)  # the place is given back
 
 
 def test_probing_an_image(site, jobs):

@@ -54,6 +54,39 @@ export function useMap(job: string | null, round = 0): Loaded<MapDocument> & { c
   return { ...loaded, clusterOf };
 }
 
+const PAUSE = 250;
+
+/**
+ * What stands in a field whose content the address carries (`told`): as typed, at once; `write` puts it there after a pause.
+ * What comes back from the address is the field's own echo and changes nothing, even if it is late; anything else (a link,
+ * the browser's back) does. `plain` gives texts that mean the same one form, such as the numbers .5 and 0.50.
+ */
+export function useTyped(told: string, write: (text: string) => void, plain: (text: string) => string = same): [string, (text: string) => void] {
+  const [typed, setTyped] = useState(told);
+  const written = useRef(told);
+  const timer = useRef(0);
+  const latest = useRef(write);
+  latest.current = write;
+  useEffect(() => {
+    if (plain(told) === plain(written.current)) return;
+    clearTimeout(timer.current);
+    written.current = told;
+    setTyped(told);
+  }, [told]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const type = (text: string) => {
+    setTyped(text);
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => {
+      written.current = text;
+      latest.current(plain(text));
+    }, PAUSE);
+  };
+  return [typed, type];
+}
+
+const same = (text: string): string => text;
+
 /** Keys of the whole page, unless somebody types. A handler that returns true has used the key. */
 export function useKeys(handle: (key: string, event: KeyboardEvent) => boolean | void): void {
   const latest = useRef(handle);

@@ -10,7 +10,7 @@ import { PlayPage } from "./pages/play";
 import { TablePage } from "./pages/table";
 import { href, useRoute } from "./route";
 import { Empty, Trouble, Waiting } from "./ui/parts";
-import { applyTheme, Shell } from "./ui/shell";
+import { applyTheme, Shell, storedTheme } from "./ui/shell";
 import "./styles/app.css";
 
 export interface PageProps { catalog: Catalog; job: string; id: string; params: URLSearchParams; round: number }
@@ -49,7 +49,7 @@ function App() {
   return <Shell catalog={catalog} route={route} job={job}>{page}</Shell>;
 }
 
-applyTheme();
+applyTheme(storedTheme()); // before anything is painted
 const root = document.getElementById("app");
 if (root) {
   root.replaceChildren();

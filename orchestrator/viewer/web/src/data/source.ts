@@ -7,6 +7,19 @@ export type Get = <T>(name: string) => Promise<T | undefined>;
 
 export const isFolder = document.querySelector('meta[name="steerscope-site"]') !== null;
 
+/** Ask the server. Throws what went wrong in words for people, or an AbortError if `init.signal` said so. */
+export async function ask(path: string, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init);
+  } catch (fault) {
+    throw init?.signal?.aborted ? fault : new Error("the viewer's server does not answer; is `steerscope view` still running?");
+  }
+}
+
+/** Ask the server for a document. Throws as `ask` does, and what the server says is wrong. */
+export const call = async <T>(path: string, init?: RequestInit): Promise<T> => answer<T>(await ask(path, init));
+
+/** The document of an answer. Throws Missing for a 404, else an Error, with the server's own words. */
 export async function answer<T>(response: Response): Promise<T> {
   const text = await response.text();
   let document: unknown;
@@ -21,12 +34,7 @@ export async function answer<T>(response: Response): Promise<T> {
 }
 
 async function fromServer<T>(name: string): Promise<T | undefined> {
-  let response: Response;
-  try {
-    response = await fetch(`/data/${name}.json`);
-  } catch {
-    throw new Error("the viewer's server does not answer; is `steerscope view` still running?");
-  }
+  const response = await ask(`/data/${name}.json`);
   return response.status === 202 ? undefined : answer<T>(response);
 }
 

@@ -1,10 +1,17 @@
 // The table's document with the questions that pages ask of it.
-import type { Method, TableDocument } from "./types";
+import type { Method, ScoreKind, TableDocument } from "./types";
 
 export const BEST = "best";
 
 /** One method of one job, or the best explanation of each feature. */
 export interface Series { table: Table; method: string }
+
+/** The words of a search, in small letters. */
+export const wordsOf = (typed: string): string[] => typed.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** The row of a series that shows the same feature as a row of the first series; −1 if its job has none. */
+export const rowIn = (one: Series, first: Series, row: number): number =>
+  one.table === first.table ? row : (one.table.rowOf.get(first.table.doc.features[row] ?? -1) ?? -1);
 
 export class Table {
   readonly rowOf: Map<number, number>;
@@ -28,6 +35,20 @@ export class Table {
   resolve(method: string | null): string {
     if (method && (method === BEST ? this.hasBest : this.methodOf.has(method))) return method;
     return this.hasBest ? BEST : (this.doc.methods[0]?.id ?? "");
+  }
+
+  /** What people call a method. */
+  nameOf(method: string): string {
+    return method === BEST ? "Best explanation" : (this.methodOf.get(method)?.label ?? method);
+  }
+
+  scoreKind(score: string): ScoreKind | undefined {
+    return this.doc.scores.find((one) => one.id === score);
+  }
+
+  /** The kinds of labels that texts of this job have. */
+  get kinds(): string[] {
+    return Object.keys(this.doc.labels);
   }
 
   /** The method whose explanation stands in a row. */
@@ -64,7 +85,7 @@ export class Table {
     return this.doc.images ? (this.doc.thumbs[row] ?? []).map((image) => `${this.doc.images}${image}.webp`) : [];
   }
 
-  /** Which texts hold every word, as a flag per text; each text is looked at once, however many rows share it. */
+  /** Which texts hold every word (of `wordsOf`), a flag per text; each text is looked at once, however many rows share it. */
   matching(words: string[]): Uint8Array {
     this.lower ??= this.doc.texts.map((text) => text.toLowerCase());
     return Uint8Array.from(this.lower, (text) => Number(words.every((word) => text.includes(word))));
@@ -76,7 +97,10 @@ export interface Filter {
   ranges: Record<string, [number | null, number | null]>; labels: Record<string, string>;
 }
 
+/** `key` is `feature`, `text`, `frequency`, `l.KIND` for a label, or a score. */
 export interface Order { key: string; series: number; down: boolean }
+
+export const LABEL = "l."; // before a label's kind, in sort keys and addresses
 
 /** Rows of the first series' table that pass the filter, in order. `clusterOf` is by feature; `ranked` replaces the words. */
 export function select(
@@ -84,7 +108,7 @@ export function select(
 ): number[] {
   const first = series[0];
   if (!first) return [];
-  const { table, method } = first;
+  const { table } = first;
   const pass = passes(series, filter, clusterOf, ranked);
   const rows: number[] = [];
   for (let row = 0; row < table.size; row++) if (pass(row)) rows.push(row);
@@ -92,14 +116,15 @@ export function select(
     const place = (row: number) => ranked.get(table.doc.features[row] ?? -1) ?? Infinity;
     return rows.sort((a, b) => place(a) - place(b));
   }
-  return sorted(rows, series[order.series] ?? first, table, order, method);
+  return sorted(rows, series[order.series] ?? first, first, order);
 }
 
 function passes(
   series: Series[], filter: Filter, clusterOf: Map<number, number> | null, ranked: Map<number, number> | null,
 ): (row: number) => boolean {
-  const { table, method } = series[0] as Series;
-  const words = ranked ? [] : filter.q.toLowerCase().split(/\s+/).filter(Boolean);
+  const first = series[0] as Series;
+  const { table, method } = first;
+  const words = ranked ? [] : wordsOf(filter.q);
   const tables = new Map(series.map((one) => [one.table, words.length ? one.table.matching(words) : null]));
   const ranges = Object.entries(filter.ranges);
   const labels = Object.entries(filter.labels);
@@ -107,7 +132,7 @@ function passes(
     const feature = table.doc.features[row] as number;
     if (words.length === 1 && String(feature) === words[0]) return true;
     return series.some((one) => {
-      const at = one.table === table ? row : (one.table.rowOf.get(feature) ?? -1);
+      const at = rowIn(one, first, row);
       return at >= 0 && tables.get(one.table)?.[one.table.textNumber(at, one.method)] === 1;
     });
   };
@@ -126,25 +151,28 @@ function passes(
   };
 }
 
-function sorted(rows: number[], by: Series, table: Table, order: Order, method: string): number[] {
+function sorted(rows: number[], by: Series, first: Series, order: Order): number[] {
   if (order.key === "feature") return order.down ? rows.reverse() : rows;
-  const sign = order.down ? -1 : 1;
-  if (order.key === "text") {
-    const key = rows.map((row) => table.text(row, method).toLowerCase());
-    const places = rows.map((_, place) => place);
-    const collate = new Intl.Collator("en").compare;
-    return places.sort((a, b) => sign * collate(key[a] as string, key[b] as string)).map((place) => rows[place] as number);
-  }
-  const value = (row: number): number | null => {
+  const { table, method } = first;
+  if (order.key === "text") return along(rows, (row) => table.text(row, method).toLowerCase() || null, collate, order.down);
+  if (order.key.startsWith(LABEL)) return along(rows, (row) => table.label(row, method, order.key.slice(LABEL.length)) || null, collate, order.down);
+  const score = (row: number): number | null => {
     if (order.key === "frequency") return table.doc.frequency[row] ?? null;
-    const at = by.table === table ? row : (by.table.rowOf.get(table.doc.features[row] as number) ?? -1);
+    const at = rowIn(by, first, row);
     return at < 0 ? null : by.table.score(at, by.method, order.key);
   };
-  const values = new Map(rows.map((row) => [row, value(row)]));
-  // what has no value comes last, whichever way
-  return rows.sort((a, b) => {
-    const [one, two] = [values.get(a) ?? null, values.get(b) ?? null];
+  return along(rows, score, (a, b) => a - b, order.down);
+}
+
+const collate = new Intl.Collator("en").compare;
+
+/** Rows by a value of each; what has none comes last, whichever way. */
+function along<T>(rows: number[], valueOf: (row: number) => T | null, compare: (a: T, b: T) => number, down: boolean): number[] {
+  const sign = down ? -1 : 1;
+  const valued = rows.map((row): [number, T | null] => [row, valueOf(row)]);
+  valued.sort(([a, one], [b, two]) => {
     if (one === null || two === null) return Number(one === null) - Number(two === null) || a - b;
-    return sign * (one - two) || a - b;
+    return sign * compare(one, two) || a - b;
   });
+  return valued.map(([row]) => row);
 }

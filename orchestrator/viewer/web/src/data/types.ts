@@ -33,9 +33,10 @@ export interface Explanation {
 export interface Picture { src: string; path: string; score: number; positions: number[]; values: number[] }
 export interface Histogram { images: number; silent: number; edges: number[]; counts: number[]; top: number[] }
 export interface Neighbour { feature: number; cosine: number; text: string; thumb: string }
+export type Tint = "green" | "viridis";
 export interface FeatureDocument {
   job: string; feature: number; alive: boolean; frequency: number; outcome: string; reason: string; validation: boolean;
-  explanations: Explanation[]; grid: [number, number]; strength: number; explain: Picture[]; test: Picture[];
+  explanations: Explanation[]; grid: [number, number]; strength: number; tint: Tint; explain: Picture[]; test: Picture[];
   histogram: Histogram | null; near: { texts: Neighbour[]; directions: Neighbour[] }; seconds: Record<string, number>; seed: number;
 }
 

@@ -5,8 +5,9 @@ import { useDocument, useKeys, useMap, useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href } from "../route";
 import { Histogram } from "../ui/histogram";
-import { Gallery, Thumb, type Look } from "../ui/images";
-import { Chip, Empty, figure, Missing, percent, Segments, Select, Text, Trouble, Waiting } from "../ui/parts";
+import { Gallery, Thumb } from "../ui/images";
+import type { Look } from "../ui/overlay";
+import { Chip, Empty, figure, jobOptions, Missing, percent, Segments, Select, Text, Trouble, Waiting } from "../ui/parts";
 import { ScoreList } from "../ui/scores";
 import { copyLink } from "../ui/shell";
 import { walk } from "./walk";
@@ -74,7 +75,7 @@ export function FeaturePage({ catalog, job, id, params, round }: PageProps) {
           <Explanations doc={doc} kinds={kinds} />
           {others.length ? (
             <div class="also">
-              <Select label="Beside another job" value={also ?? ""} options={[["", "none"], ...others.map((one): [string, string] => [one.id, one.name])]} onChange={(value) => go(href("feature", feature, { ...named, also: value }), true)} />
+              <Select label="Beside another job" value={also ?? ""} options={jobOptions(others)} onChange={(value) => go(href("feature", feature, { ...named, also: value }), true)} />
               {other.error ? <p class="missing"><bdi>{other.error.message}</bdi></p> : other.value ? <Explanations doc={other.value} kinds={kinds} /> : null}
             </div>
           ) : null}
@@ -162,7 +163,7 @@ function TopImages({ doc }: { doc: FeatureDocument }) {
         <label class="slider"><span>raw</span><input type="range" min="0" max="100" value={blend} aria-label="How much of the overlay is shown" onInput={(event) => setBlend(Number(event.currentTarget.value))} /><span>{look}</span></label>
       </div>
       {pictures.length
-        ? <div style={{ "--blend": String(blend / 100) }}><Gallery pictures={pictures} grid={doc.grid} look={look} strength={doc.strength} feature={doc.feature} /></div>
+        ? <div style={{ "--blend": String(blend / 100) }}><Gallery pictures={pictures} grid={doc.grid} style={{ look, tint: doc.tint, strength: doc.strength }} feature={doc.feature} /></div>
         : <p class="dim">{part === "explain" ? "The job showed the explainer no images of it." : "The job scored it on no images."}</p>}
     </section>
   );

@@ -3,7 +3,7 @@ import type { Job } from "../data/types";
 import { useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { href } from "../route";
-import { count, Empty, figure, plural } from "../ui/parts";
+import { count, Empty, figure, plural, spaced } from "../ui/parts";
 
 interface Item { item: string; state: string; stage: string; seconds: number; detail: string }
 interface Ended { time: number; item: Item }
@@ -95,7 +95,7 @@ export function JobPage({ catalog, job, params }: PageProps) {
           </dl>
         </section>
       ) : null}
-      <Outcomes outcomes={now.outcomes} places={Object.fromEntries([...(table?.doc.methods ?? []), ...(table?.doc.scores ?? [])].map((one, place) => [one.id, place]))} label={(name) => table?.doc.methods.find((one) => one.id === name)?.label ?? table?.doc.scores.find((one) => one.id === name)?.label ?? name.replaceAll("_", " ")} />
+      <Outcomes outcomes={now.outcomes} places={Object.fromEntries([...(table?.doc.methods ?? []), ...(table?.doc.scores ?? [])].map((one, place) => [one.id, place]))} label={(name) => table?.scoreKind(name)?.label ?? spaced(table?.nameOf(name) ?? name)} />
       {Object.keys(progress.stages).length ? (
         <section><h2>Stages since this page is open</h2>
           <dl class="pairs">{Object.entries(progress.stages).map(([stage, one]) => <div><dt>{stage}</dt><dd>{count(one.runs)} × {figure(one.seconds / one.runs)} s</dd></div>)}</dl>
@@ -136,7 +136,7 @@ function Outcomes({ outcomes, label, places }: { outcomes: Record<string, number
           return (
             <li><span>{label(name)}</span>
               <span class="stack" aria-hidden="true">{parts.map(([outcome, number]) => <i class={outcome === "ok" ? "ok" : "not"} style={{ width: `${(100 * number) / all}%` }} />)}</span>
-              <span class="dim">{parts.map(([outcome, number]) => `${count(number)} ${outcome.replaceAll("_", " ")}`).join(", ")}</span>
+              <span class="dim">{parts.map(([outcome, number]) => `${count(number)} ${spaced(outcome)}`).join(", ")}</span>
             </li>
           );
         })}

@@ -1,13 +1,13 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { answer, drop, imageAt } from "../data/source";
-import type { Table } from "../data/table";
+import { call, drop } from "../data/source";
+import { type Table, wordsOf } from "../data/table";
 import type { MapDocument } from "../data/types";
-import { useKeys, useMap, useMedia, useTable } from "../hooks";
+import { useKeys, useMap, useMedia, useTable, useTyped } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href, set } from "../route";
-import { Thumb } from "../ui/images";
+import { Thumbs } from "../ui/images";
 import { Chip, Empty, figure, plural, Segments, Select, Text, Trouble, Waiting } from "../ui/parts";
-import { Chart } from "./map_chart";
+import { bySize, Chart } from "./map_chart";
 import { colours, type Colouring } from "./map_colours";
 import { walk } from "./walk";
 
@@ -27,7 +27,7 @@ export function MapPage({ catalog, job, params, round }: PageProps) {
 function Explorer({ job, map, table, params, naming }: { job: string; map: MapDocument; table: Table; params: URLSearchParams; naming: (() => void) | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<{ point: number; x: number; y: number } | null>(null);
-  const [typed, setTyped] = useState(params.get("q") ?? "");
+  const [typed, setTyped] = useTyped(params.get("q") ?? "", (text) => set({ q: text }));
   const chart = useRef<Chart | null>(null);
   const by = (params.get("by") ?? "cluster") as Colouring;
   const score = params.get("score") ?? table.doc.scores[0]?.id ?? "";
@@ -42,7 +42,7 @@ function Explorer({ job, map, table, params, naming }: { job: string; map: MapDo
   }, []);
   const paint = useMemo(() => colours(map, table, by, method, score), [map, table, by, method, score, dark, theme]);
   const lit = useMemo(() => {
-    const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = wordsOf(typed);
     if (!words.length && cluster === null) return null;
     const matching = table.matching(words);
     return Uint8Array.from(map.features, (feature, point) => {
@@ -67,10 +67,6 @@ function Explorer({ job, map, table, params, naming }: { job: string; map: MapDo
   }, [map]);
   useEffect(() => chart.current?.show(paint.of, lit), [map, paint, lit]);
   useEffect(() => {
-    const timer = setTimeout(() => set({ q: typed || null }), 250);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  useEffect(() => {
     if (cluster !== null) chart.current?.frame(map.cluster.flatMap((one, point) => (one === cluster ? [point] : [])));
   }, [map, cluster]);
   useKeys((key, event) => {
@@ -84,7 +80,7 @@ function Explorer({ job, map, table, params, naming }: { job: string; map: MapDo
     else return false;
     return true;
   });
-  const order = useMemo(() => map.clusters.map((one, number) => ({ ...one, number })).sort((a, b) => b.size - a.size), [map]);
+  const order = useMemo(() => bySize(map), [map]);
   const options: [Colouring, string][] = [["cluster", "Cluster"], ...(table.hasBest ? [["winner", "Best method"] as [Colouring, string]] : []), ...(score ? [["score", "Score"] as [Colouring, string]] : [])];
   return (
     <div class="map-page">
@@ -119,7 +115,7 @@ function Names({ job, done }: { job: string; done: () => void }) {
   const [state, setState] = useState("");
   const ask = () => {
     setState("asking");
-    fetch(`/api/names/${encodeURIComponent(job)}`, { method: "POST" }).then((response) => answer(response)).then(
+    call(`/api/names/${encodeURIComponent(job)}`, { method: "POST" }).then(
       () => { drop(`${job}/map`); done(); },
       (fault: Error) => setState(fault.message),
     );
@@ -132,10 +128,10 @@ function Hover({ at, map, table, method, score, job }: { at: { point: number; x:
   const feature = map.features[at.point] as number;
   const row = table.rowOf.get(feature) ?? -1;
   const shown = table.methodAt(row, method);
-  const kind = table.doc.scores.find((one) => one.id === score);
+  const kind = table.scoreKind(score);
   return (
     <div class={`hover ${at.x > 0.6 ? "left" : ""} ${at.y > 0.6 ? "up" : ""}`} style={{ left: `${at.x * 100}%`, top: `${at.y * 100}%` }} role="status">
-      <div class="pics">{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</div>
+      <div class="pics"><Thumbs table={table} row={row} /></div>
       <p class="said"><Text text={table.text(row, method)} /></p>
       <p class="under"><a href={href("feature", feature, { job })}>Feature {feature}</a>{shown ? <Chip method={shown} small /> : null}{kind ? <span class="dim">{kind.label} {figure(table.score(row, method, kind.id))}</span> : null}</p>
       <p class="dim small"><bdi>{map.clusters[map.cluster[at.point] as number]?.name}</bdi></p>

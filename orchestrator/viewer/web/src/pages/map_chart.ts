@@ -4,13 +4,17 @@ import { quadtree, type Quadtree } from "d3-quadtree";
 import { scaleLinear } from "d3-scale";
 import { select } from "d3-selection";
 import { type D3ZoomEvent, zoom, zoomIdentity, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
-import type { MapDocument } from "../data/types";
+import type { Cluster, MapDocument } from "../data/types";
 
 type At = { point: number; x: number; y: number } | null;
 const REACH = 16;
 const MARGIN = 28;
 const NAME_GAP = 6;
 const ABOVE = 15;
+
+/** The clusters with their numbers, the largest first. */
+export const bySize = (map: MapDocument): (Cluster & { number: number })[] =>
+  map.clusters.map((cluster, number) => ({ ...cluster, number })).sort((a, b) => b.size - a.size);
 
 export class Chart {
   private readonly context: CanvasRenderingContext2D;
@@ -116,8 +120,11 @@ export class Chart {
     return Math.min(this.wide, this.high) - 2 * MARGIN;
   }
 
-  private baseX = (point: number): number => this.wide / 2 + ((this.map.x[point] as number) - 0.5) * this.side * this.stretch[0];
-  private baseY = (point: number): number => this.high / 2 + ((this.map.y[point] as number) - 0.5) * this.side * this.stretch[1];
+  /** Where a place of the map (0…1) is on the canvas before it is zoomed. */
+  private acrossAt = (x: number): number => this.wide / 2 + (x - 0.5) * this.side * this.stretch[0];
+  private downAt = (y: number): number => this.high / 2 + (y - 0.5) * this.side * this.stretch[1];
+  private baseX = (point: number): number => this.acrossAt(this.map.x[point] as number);
+  private baseY = (point: number): number => this.downAt(this.map.y[point] as number);
   private screenX = (point: number): number => this.transform.applyX(this.baseX(point));
   private screenY = (point: number): number => this.transform.applyY(this.baseY(point));
 
@@ -227,10 +234,9 @@ export class Chart {
     context.textBaseline = "middle";
     context.lineJoin = "round";
     const taken: [number, number, number, number][] = [];
-    const largest = map.clusters.map((cluster, number) => ({ ...cluster, number })).sort((a, b) => b.size - a.size);
-    for (const { name, x, y } of largest) {
-      const sx = this.transform.applyX(this.wide / 2 + (x - 0.5) * this.side * this.stretch[0]);
-      const sy = this.transform.applyY(this.high / 2 + (y - 0.5) * this.side * this.stretch[1]) - ABOVE;
+    for (const { name, x, y } of bySize(map)) {
+      const sx = this.transform.applyX(this.acrossAt(x));
+      const sy = this.transform.applyY(this.downAt(y)) - ABOVE;
       const told = name.length > 34 ? `${name.slice(0, 33)}…` : name;
       const half = context.measureText(told).width / 2 + NAME_GAP;
       if (sx < half || sx > this.wide - half || sy < 12 || sy > this.high - 12) continue;

@@ -1,27 +1,29 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { answer, imageAt } from "../data/source";
-import { BEST, type Table } from "../data/table";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { call } from "../data/source";
+import { BEST, type Table, wordsOf } from "../data/table";
 import type { Method, Probe, Told } from "../data/types";
 import { useTable } from "../hooks";
 import type { PageProps } from "../main";
 import { href, set } from "../route";
-import { Overlay, Thumb } from "../ui/images";
+import { Overlay, Thumbs } from "../ui/images";
+import type { Style } from "../ui/overlay";
 import { Chip, Empty, figure, Missing, plural, Select, Text, Trouble, Waiting } from "../ui/parts";
-import { explain } from "./play_stream";
+import { useAnswers } from "./play_answers";
 
 const CONTROL = "control_random";
+const PAUSE = 250;
 const SWEEP = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2]; // of the default
-type Answers = Map<string, Told>;
+const FOUND: Style = { look: "heatmap", tint: "green", strength: 0.75 };
 
 export function PlayPage({ catalog, job, params }: PageProps) {
   const { value: table, error } = useTable(job);
   if (!catalog.abilities.explain) return <Empty title="The playground needs the live server"><p>This is a folder of results. Start <code>steerscope view</code> beside the models to steer features.</p></Empty>;
   if (error) return <Trouble error={error} />;
   if (!table) return <Waiting what="Reading the features…" />;
-  return <Playground steered={catalog.steered} table={table} params={params} job={job} />;
+  return <Playground steered={catalog.steered} table={table} params={params} />;
 }
 
-function Playground({ steered, table, params, job }: { steered: Method[]; table: Table; params: URLSearchParams; job: string }) {
+function Playground({ steered, table, params }: { steered: Method[]; table: Table; params: URLSearchParams }) {
   const feature = Number(params.get("f") ?? table.doc.features[0] ?? 0);
   const methods = steered.filter((one) => one.role !== "control");
   const method = methods.find((one) => one.id === params.get("m")) ?? (methods[0] as Method);
@@ -29,37 +31,18 @@ function Playground({ steered, table, params, job }: { steered: Method[]; table:
   const usual = Number(settings[method.informed ? "informed.alpha" : "steering.alpha"]) || 4;
   const unit = settings[method.informed ? "informed.unit" : "steering.unit"] ?? "norm";
   const alpha = params.get("a") === null ? usual : Number(params.get("a"));
-  const [answers, setAnswers] = useState<Answers>(new Map());
-  const [working, setWorking] = useState(0);
-  const [trouble, setTrouble] = useState("");
-  const running = useRef<AbortController | null>(null);
-  const key = (of: string, at: number) => `${feature}:${of}@${plain(at)}`;
-  const tried = useMemo(() => {
-    const found = [...answers.keys()].filter((one) => one.startsWith(`${feature}:${method.id}@`)).map((one) => Number(one.split("@")[1]));
-    return found.sort((a, b) => a - b);
-  }, [answers, feature, method.id]);
-
-  const ask = (alphas: number[]) => {
-    const wanted = [...new Set(alphas.map(plain))].map(Number).filter((at) => !answers.has(key(method.id, at)));
-    if (!wanted.length) return;
-    running.current?.abort();
-    const stop = new AbortController();
-    running.current = stop;
-    setTrouble("");
-    setWorking((old) => old + 1);
-    const variants = wanted.flatMap((at) => [`${method.id}@${plain(at)}`, `${CONTROL}@${plain(at)}`]);
-    explain(feature, variants, stop.signal, (told) => setAnswers((old) => new Map(old).set(`${feature}:${told.variant}`, told)))
-      .catch((fault: Error) => fault.name !== "AbortError" && setTrouble(fault.message))
-      .finally(() => setWorking((old) => old - 1));
-  };
+  const answers = useAnswers(feature);
+  const tried = answers.variants.filter((one) => one.startsWith(`${method.id}@`)).map((one) => Number(one.split("@")[1])).sort((a, b) => a - b);
+  const both = (at: number): string[] => [method.id, CONTROL].map((of) => named(of, at));
   useEffect(() => {
-    const timer = setTimeout(() => ask([alpha]), 250);
+    const timer = setTimeout(() => answers.ask("one", both(alpha)), PAUSE);
     return () => clearTimeout(timer);
   }, [feature, method.id, alpha]);
-  useEffect(() => () => running.current?.abort(), []);
+  useEffect(() => () => answers.stop("sweep"), [feature, method.id]); // it was of another one
+  const sweep = () => answers.ask("sweep", SWEEP.flatMap((share) => both(share * usual)));
 
   const row = table.rowOf.get(feature) ?? -1;
-  const [told, control] = [answers.get(key(method.id, alpha)), answers.get(key(CONTROL, alpha))];
+  const [told, control] = [answers.of(named(method.id, alpha)), answers.of(named(CONTROL, alpha))];
   return (
     <div class="play">
       <section class="panel" aria-label="What to steer">
@@ -72,20 +55,20 @@ function Playground({ steered, table, params, job }: { steered: Method[]; table:
           <input type="range" min="0" max={plain(usual * 2.5)} step={plain(usual / 40)} value={alpha} aria-label="α, strength of the steering" onInput={(event) => set({ a: plain(Number(event.currentTarget.value)) })} />
         </label>
         <div class="buttons">
-          <button type="button" class="main" onClick={() => ask(SWEEP.map((share) => share * usual))}>Sweep α</button>
+          <button type="button" class="main" onClick={sweep}>Sweep α</button>
           <button type="button" class="plain" onClick={() => set({ a: null })}>Usual α ({plain(usual)})</button>
         </div>
         {row >= 0 ? (
-          <div class="known"><div class="pics">{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</div>
+          <div class="known"><div class="pics"><Thumbs table={table} row={row} /></div>
             <p><a href={href("feature", feature, { job: params.get("job") })}>Feature {feature}</a>{table.hasBest && table.text(row, BEST) ? <>: <Text text={table.text(row, BEST)} /></> : null}</p>
           </div>
         ) : <p class="dim">This job did not explain feature {feature}; it can be steered all the same.</p>}
       </section>
       <section class="stage" aria-label="What the model says" aria-live="polite">
-        {trouble ? <p class="missing" role="alert"><bdi>{trouble}</bdi></p> : null}
+        {answers.trouble ? <p class="missing" role="alert"><bdi>{answers.trouble}</bdi></p> : null}
         <div class="pair">
-          <Said title={<Chip method={method} />} told={told} busy={working > 0} kind={`m-${method.slot}`} />
-          <Said title={<span class="chip m-control_random">A random direction</span>} told={control} busy={working > 0} kind="m-control_random" />
+          <Said title={<Chip method={method} />} told={told} busy={answers.busy} kind={`m-${method.slot}`} />
+          <Said title={<span class="chip m-control_random">A random direction</span>} told={control} busy={answers.busy} kind="m-control_random" />
         </div>
         {tried.length > 1 ? (
           <table class="ladder">
@@ -94,12 +77,12 @@ function Playground({ steered, table, params, job }: { steered: Method[]; table:
             <tbody>{tried.map((at) => (
               <tr class={at === Number(plain(alpha)) ? "now" : ""} key={at}>
                 <td><button type="button" class="plain" onClick={() => set({ a: plain(at) })} aria-label={`Set α to ${plain(at)}`}>{plain(at)}</button></td>
-                <td><Words told={answers.get(key(method.id, at))} /></td><td class="dim"><Words told={answers.get(key(CONTROL, at))} /></td>
+                <td><Words told={answers.of(named(method.id, at))} /></td><td class="dim"><Words told={answers.of(named(CONTROL, at))} /></td>
               </tr>
             ))}</tbody>
           </table>
         ) : null}
-        <Drop table={table} job={job} />
+        <Drop table={table} />
       </section>
     </div>
   );
@@ -107,6 +90,7 @@ function Playground({ steered, table, params, job }: { steered: Method[]; table:
 
 /** The shortest text of an α; the API writes numbers the same way. */
 const plain = (value: number): string => String(Number(value.toPrecision(4)));
+const named = (method: string, alpha: number): string => `${method}@${plain(alpha)}`;
 
 function Words({ told }: { told: Told | undefined }) {
   if (!told) return <span class="dim">…</span>;
@@ -125,7 +109,7 @@ function Said({ title, told, busy, kind }: { title: preact.JSX.Element; told: To
 function Picker({ table, feature }: { table: Table; feature: number }) {
   const [typed, setTyped] = useState(String(feature));
   useEffect(() => setTyped(String(feature)), [feature]);
-  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(typed);
   const method = table.resolve(null);
   const found = useMemo(() => {
     if (!words.length || typed === String(feature)) return [];
@@ -158,7 +142,7 @@ function Picker({ table, feature }: { table: Table; feature: number }) {
 }
 
 /** Drop an image: the features that fire on it, and where. It goes to this server and nowhere else. */
-function Drop({ table }: { table: Table; job: string }) {
+function Drop({ table }: { table: Table }) {
   const [probe, setProbe] = useState<{ url: string; found?: Probe; trouble?: string } | null>(null);
   const [over, setOver] = useState(false);
   useEffect(() => () => { if (probe) URL.revokeObjectURL(probe.url); }, [probe?.url]);
@@ -166,8 +150,7 @@ function Drop({ table }: { table: Table; job: string }) {
     if (!file) return;
     const url = URL.createObjectURL(file);
     setProbe({ url });
-    fetch("/api/probe", { method: "POST", body: file, headers: { "content-type": "application/octet-stream" } })
-      .then((response) => answer<Probe>(response))
+    call<Probe>("/api/probe", { method: "POST", body: file, headers: { "content-type": "application/octet-stream" } })
       .then((found) => setProbe({ url, found }), (fault: Error) => setProbe({ url, trouble: fault.message }));
   };
   const method = table.resolve(null);
@@ -191,7 +174,7 @@ function Drop({ table }: { table: Table; job: string }) {
               const text = row >= 0 ? table.text(row, method) : "";
               return (
                 <button type="button" key={one.feature} onClick={() => set({ f: one.feature })} aria-label={`Steer feature ${one.feature}`}>
-                  <Overlay src={probe.url} alt="" map={one} grid={probe.found?.grid ?? [0, 0]} look="heatmap" strength={0.75} />
+                  <Overlay src={probe.url} alt="" map={one} grid={probe.found?.grid ?? [0, 0]} style={FOUND} />
                   <span class="under"><b>{one.feature}</b> <span class="dim">S {figure(one.score)}</span></span>
                   <span class="line">{text ? <Text text={text} /> : <span class="dim">not explained</span>}</span>
                 </button>

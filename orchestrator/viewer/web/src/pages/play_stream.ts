@@ -1,11 +1,11 @@
 // Explanations as they are made: a line of JSON each.
-import { answer } from "../data/source";
+import { answer, ask } from "../data/source";
 import type { Told } from "../data/types";
 
 type Line = Told | { done: true } | { error: string };
 
 export async function explain(feature: number, variants: string[], signal: AbortSignal, heard: (told: Told) => void): Promise<void> {
-  const response = await fetch("/api/explain", {
+  const response = await ask("/api/explain", {
     method: "POST", signal, headers: { "content-type": "application/json" }, body: JSON.stringify({ feature, variants }),
   });
   if (!response.ok || !response.body) return answer<void>(response);

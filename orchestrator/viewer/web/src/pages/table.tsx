@@ -1,14 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { download, toCsv } from "../data/csv";
-import { answer, imageAt } from "../data/source";
-import { BEST, select, type Series, type Table } from "../data/table";
+import { call } from "../data/source";
+import { rowIn, select, type Series, type Table, wordsOf } from "../data/table";
 import type { Hit } from "../data/types";
-import { useKeys, useMap, useMedia, useTable } from "../hooks";
+import { useKeys, useMap, useMedia, useTable, useTyped } from "../hooks";
 import type { PageProps } from "../main";
 import { go, href, set } from "../route";
 import { Empty, plural, Trouble, Waiting } from "../ui/parts";
-import { filterOf, Filters, orderOf } from "./table_filters";
-import { Head, Row } from "./table_rows";
+import { compared, filterOf, Filters, orderOf } from "./table_filters";
+import { Head, leastWidth, Row } from "./table_rows";
 import { useRows } from "./virtual";
 import { walk } from "./walk";
 
@@ -23,21 +23,14 @@ export function seriesOf(names: string[], here: Table, others: Map<string, Table
 
 export function TablePage({ catalog, job, params, round }: PageProps) {
   const { value: table, error } = useTable(job, round);
-  const compared = (params.get("cmp") ?? "").split(",").filter(Boolean);
-  const otherJob = compared.find((name) => name.includes("~"))?.split("~")[0] ?? null;
+  const { names, otherJob } = compared(params);
   const { value: other } = useTable(otherJob, round);
   const { value: map, clusterOf } = useMap(table ? job : null);
   const narrow = useMedia("(max-width: 700px)");
-  const [typed, setTyped] = useState(params.get("q") ?? "");
+  const [typed, setTyped] = useTyped(params.get("q") ?? "", (text) => set({ q: text })); // the rows are there at once
   const [hits, setHits] = useState<{ q: string; hits: Hit[]; error?: string } | null>(null);
   const [chosen, setChosen] = useState(-1);
   const scroller = useRef<HTMLDivElement>(null);
-
-  useEffect(() => setTyped(params.get("q") ?? ""), [params.get("q")]);
-  useEffect(() => {
-    const timer = setTimeout(() => set({ q: typed || null }), 250); // the address follows, the rows are there at once
-    return () => clearTimeout(timer);
-  }, [typed]);
 
   const method = table?.resolve(params.get("m")) ?? "";
   const meaning = catalog.abilities.search && params.get("by") === "meaning";
@@ -46,8 +39,8 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
     const stop = new AbortController();
     const timer = setTimeout(() => {
       const query = new URLSearchParams({ job, q: typed.trim() });
-      fetch(`/api/search?${query}`, { signal: stop.signal }).then((response) => answer<Hit[]>(response))
-        .then((found) => setHits({ q: typed, hits: found }), (fault: Error) => fault.name !== "AbortError" && setHits({ q: typed, hits: [], error: fault.message }));
+      call<Hit[]>(`/api/search?${query}`, { signal: stop.signal })
+        .then((found) => setHits({ q: typed, hits: found }), (fault: Error) => stop.signal.aborted || setHits({ q: typed, hits: [], error: fault.message }));
     }, 300);
     return () => { clearTimeout(timer); stop.abort(); };
   }, [meaning, typed, job]);
@@ -56,7 +49,7 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
   const order = orderOf(params);
   const series = useMemo<Series[]>(() => {
     if (!table) return [];
-    return [{ table, method }, ...seriesOf(compared, table, new Map(other ? [[other.doc.job, other]] : []))];
+    return [{ table, method }, ...seriesOf(names, table, new Map(other ? [[other.doc.job, other]] : []))];
   }, [table, other, method, params.get("cmp")]);
   const ranked = useMemo(() => {
     if (!hits || hits.error) return null;
@@ -66,7 +59,7 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
   }, [hits]);
   const query = params.toString();
   const rows = useMemo(() => select(series, filter, order, clusterOf, ranked), [series, query, typed, clusterOf, ranked]);
-  const words = meaning ? [] : typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = meaning ? [] : wordsOf(typed);
   const height = narrow ? 104 + 46 * (series.length - 1) : series.length > 1 ? 72 : 60;
   const virtual = useRows(scroller, rows.length, height);
 
@@ -96,7 +89,7 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
         table={table} other={other} catalog={catalog} map={map} params={params} typed={typed} onType={setTyped}
         shown={rows.length} onCsv={save} trouble={hits?.error ?? ""} method={method}
       />
-      <div class="sheet" style={{ "--least": narrow ? "0px" : `${series.length > 1 ? 240 + 250 * series.length : 480 + 86 * (table.doc.scores.length + 1)}px` }} role="table" aria-label="Features" aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
+      <div class="sheet" style={{ "--least": narrow ? "0px" : `${leastWidth(series)}px` }} role="table" aria-label="Features" aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
         <Head series={series} order={order} narrow={narrow} />
         {rows.length === 0 ? (
           <Empty title="No feature fits">
@@ -108,7 +101,7 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
               <Row
                 key={rows[item.index]} row={rows[item.index] as number} place={item.index} top={item.start} height={height} series={series}
                 words={words} chosen={item.index === chosen} narrow={narrow} cluster={cluster(table, rows[item.index] as number)} onOpen={open} onChoose={setChosen}
-                link={(feature) => href("feature", feature, { job: params.get("job"), also: otherJob })} image={imageAt}
+                link={(feature) => href("feature", feature, { job: params.get("job"), also: otherJob })}
               />
             ))}
           </div>
@@ -129,18 +122,18 @@ function csvRows(rows: number[], series: Series[]): (string | number | null)[][]
   const head: (string | number | null)[] = ["feature", "frequency"];
   for (const one of series) {
     const prefix = series.length > 1 ? `${one.table === first.table ? "" : `${one.table.doc.job}/`}${one.method} ` : "";
-    head.push(`${prefix}method`, `${prefix}explanation`, `${prefix}outcome`, ...one.table.doc.scores.map((score) => `${prefix}${score.id}`));
+    head.push(...["method", "explanation", "outcome", ...one.table.doc.scores.map((score) => score.id), ...one.table.kinds].map((name) => prefix + name));
   }
   const body = rows.map((row) => {
     const feature = first.table.doc.features[row] as number;
     const line: (string | number | null)[] = [feature, first.table.doc.frequency[row] ?? null];
-    for (const { table, method } of series) {
-      const at = table === first.table ? row : (table.rowOf.get(feature) ?? -1);
-      line.push(table.methodAt(at, method)?.id ?? "", table.text(at, method), table.outcome(at, method), ...table.doc.scores.map((score) => table.score(at, method, score.id)));
+    for (const one of series) {
+      const { table, method } = one;
+      const at = rowIn(one, first, row);
+      line.push(table.methodAt(at, method)?.id ?? "", table.text(at, method), table.outcome(at, method));
+      line.push(...table.doc.scores.map((score) => table.score(at, method, score.id)), ...table.kinds.map((kind) => table.label(at, method, kind)));
     }
     return line;
   });
   return [head, ...body];
 }
-
-export { BEST };

@@ -1,19 +1,34 @@
 // What narrows the table down, all of it in the address.
 import { useState } from "preact/hooks";
-import { BEST, type Filter, type Order, type Table } from "../data/table";
+import { BEST, type Filter, LABEL, type Order, type Table } from "../data/table";
 import type { Catalog, MapDocument } from "../data/types";
-import { go, href, set } from "../route";
-import { count, plural, Select } from "../ui/parts";
+import { useTyped } from "../hooks";
+import { go, href, parse, set } from "../route";
+import { count, jobOptions, plural, Select, spaced, titled } from "../ui/parts";
+
+/** What the table is compared with: names of series, and the other job that some of them are of. */
+export function compared(params: URLSearchParams): { names: string[]; otherJob: string | null } {
+  const names = (params.get("cmp") ?? "").split(",").filter(Boolean);
+  return { names, otherJob: names.find((name) => name.includes("~"))?.split("~")[0] ?? null };
+}
+
+const SCORE = "s."; // before a score, in addresses: s.iou=0.2..0.5
+
+/** Both ends of a range as the address has them; an open end is empty. */
+function endsOf(range: string): [string, string] {
+  const [low = "", high = ""] = range.split("..");
+  return [low, high];
+}
 
 export function filterOf(params: URLSearchParams): Omit<Filter, "q"> {
   const ranges: Filter["ranges"] = {};
   const labels: Filter["labels"] = {};
   for (const [key, value] of params) {
     const [kind, name] = [key.slice(0, 2), key.slice(2)];
-    if (kind === "s.") {
-      const [low, high] = value.split("..");
+    if (kind === SCORE) {
+      const [low, high] = endsOf(value);
       ranges[name] = [low ? Number(low) : null, high ? Number(high) : null];
-    } else if (kind === "l.") labels[name] = value;
+    } else if (kind === LABEL) labels[name] = value;
   }
   const cluster = params.get("cluster");
   return { outcome: params.get("outcome") ?? "", winner: params.get("winner") ?? "", cluster: cluster === null ? null : Number(cluster), ranges, labels };
@@ -35,7 +50,7 @@ export function Filters(props: Props) {
   const filter = filterOf(params);
   const methods: [string, string][] = table.doc.methods.map((one) => [one.id, one.label]);
   const shown: [string, string][] = table.hasBest ? [[BEST, "Best of each feature"], ...methods] : methods;
-  const active = [...params.keys()].filter((key) => ["outcome", "winner", "cluster"].includes(key) || /^[sl]\./.test(key));
+  const active = [...params.keys()].filter((key) => ["outcome", "winner", "cluster"].includes(key) || [SCORE, LABEL].includes(key.slice(0, 2)));
   const meaning = params.get("by") === "meaning";
   return (
     <section class="filters" aria-label="Search and filters">
@@ -64,12 +79,12 @@ export function Filters(props: Props) {
       ) : null}
       {open ? (
         <div class="drawer">
-          {table.doc.scores.map((score) => <Range id={score.id} label={score.label} help={score.help} value={filter.ranges[score.id]} />)}
-          <Select label="Outcome" value={filter.outcome} options={[["", "any"], ...table.doc.outcomes.filter(Boolean).map((one): [string, string] => [one, one.replaceAll("_", " ")])]} onChange={(value) => set({ outcome: value })} />
+          {table.doc.scores.map((score) => <Range id={score.id} label={score.label} help={score.help} value={params.get(SCORE + score.id) ?? ""} />)}
+          <Select label="Outcome" value={filter.outcome} options={[["", "any"], ...table.doc.outcomes.filter(Boolean).map((one): [string, string] => [one, spaced(one)])]} onChange={(value) => set({ outcome: value })} />
           {table.hasBest ? <Select label="Best method" value={filter.winner} options={[["", "any"], ...methods.filter(([id]) => table.doc.best.some((one) => table.doc.methods[one]?.id === id))]} onChange={(value) => set({ winner: value })} /> : null}
           {map ? <Select label="Cluster" value={filter.cluster === null ? "" : String(filter.cluster)} options={[["", "any"], ...map.clusters.map((one, at): [string, string] => [String(at), `${one.name} (${one.size})`])]} onChange={(value) => set({ cluster: value })} /> : null}
           {Object.entries(table.doc.labels).map(([kind, values]) => (
-            <Select label={kind} value={filter.labels[kind] ?? ""} options={[["", "any"], ...[...new Set(values)].filter(Boolean).sort().map((one): [string, string] => [one, one])]} onChange={(value) => set({ [`l.${kind}`]: value })} />
+            <Select label={titled(kind)} value={filter.labels[kind] ?? ""} options={[["", "any"], ...[...new Set(values)].filter(Boolean).sort().map((one): [string, string] => [one, one])]} onChange={(value) => set({ [LABEL + kind]: value })} />
           ))}
         </div>
       ) : null}
@@ -79,35 +94,39 @@ export function Filters(props: Props) {
 
 function told(key: string, value: string, { table, map }: Props): string {
   if (key === "cluster") return `cluster: ${map?.clusters[Number(value)]?.name ?? value}`;
-  if (key === "winner") return `best: ${table.doc.methods.find((one) => one.id === value)?.label ?? value}`;
-  if (key.startsWith("s.")) {
-    const label = table.doc.scores.find((one) => one.id === key.slice(2))?.label ?? key.slice(2);
-    const [low, high] = value.split("..");
+  if (key === "winner") return `best: ${table.nameOf(value)}`;
+  if (key.startsWith(SCORE)) {
+    const label = table.scoreKind(key.slice(SCORE.length))?.label ?? key.slice(SCORE.length);
+    const [low, high] = endsOf(value);
     return low && high ? `${label} ${low}–${high}` : low ? `${label} ≥ ${low}` : `${label} ≤ ${high}`;
   }
-  return `${key.replace(/^l\./, "")}: ${value.replaceAll("_", " ")}`;
+  return `${key.startsWith(LABEL) ? key.slice(LABEL.length) : key}: ${spaced(value)}`;
 }
 
-function Range({ id, label, help, value }: { id: string; label: string; help: string; value: [number | null, number | null] | undefined }) {
-  const [low, high] = value ?? [null, null];
-  const change = (which: 0 | 1, text: string) => {
-    const next: [number | string | null, number | string | null] = [low, high];
-    next[which] = text.trim() === "" || Number.isNaN(Number(text)) ? null : text.trim();
-    set({ [`s.${id}`]: next[0] === null && next[1] === null ? null : `${next[0] ?? ""}..${next[1] ?? ""}` });
+function Range({ id, label, help, value }: { id: string; label: string; help: string; value: string }) {
+  const ends = endsOf(value);
+  const write = (end: 0 | 1) => (text: string) => {
+    const both = endsOf(parse(location.hash).params.get(SCORE + id) ?? ""); // the other end may have changed meanwhile
+    both[end] = text;
+    set({ [SCORE + id]: both.some(Boolean) ? both.join("..") : null });
   };
+  const [low, typeLow] = useTyped(ends[0], write(0), plain);
+  const [high, typeHigh] = useTyped(ends[1], write(1), plain);
   return (
     <fieldset class="range" title={help}>
       <legend>{label}</legend>
-      <input type="number" step="any" placeholder="min" aria-label={`${label} at least`} value={low ?? ""} onChange={(event) => change(0, event.currentTarget.value)} />
+      <input type="number" step="any" placeholder="min" aria-label={`${label} at least`} value={low} onInput={(event) => typeLow(event.currentTarget.value)} />
       <span aria-hidden="true">–</span>
-      <input type="number" step="any" placeholder="max" aria-label={`${label} at most`} value={high ?? ""} onChange={(event) => change(1, event.currentTarget.value)} />
+      <input type="number" step="any" placeholder="max" aria-label={`${label} at most`} value={high} onInput={(event) => typeHigh(event.currentTarget.value)} />
     </fieldset>
   );
 }
 
+/** One form for each number; nothing for what is none. */
+const plain = (text: string): string => (text.trim() === "" || Number.isNaN(Number(text)) ? "" : String(Number(text)));
+
 function Compare({ table, other, catalog, params, method }: Props) {
-  const chosen = (params.get("cmp") ?? "").split(",").filter(Boolean);
-  const otherJob = chosen.find((name) => name.includes("~"))?.split("~")[0] ?? "";
+  const { names: chosen, otherJob } = compared(params);
   const toggle = (name: string) => set({ cmp: (chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]).join(",") });
   const jobs = catalog.jobs.filter((one) => one.id !== table.doc.job);
   const options = (of: Table, prefix: string): [string, string][] => [
@@ -121,7 +140,7 @@ function Compare({ table, other, catalog, params, method }: Props) {
         {options(table, "").filter(([id]) => id !== method).map(([id, label]) => <Check id={id} label={label} on={chosen.includes(id)} toggle={toggle} />)}
         {jobs.length ? (
           <Select
-            label="Another job" value={otherJob} options={[["", "none"], ...jobs.map((one): [string, string] => [one.id, one.name])]}
+            label="Another job" value={otherJob ?? ""} options={jobOptions(jobs)}
             onChange={(value) => set({ cmp: [...chosen.filter((name) => !name.includes("~")), ...(value ? [`${value}~${method}`] : [])].join(",") })}
           />
         ) : null}

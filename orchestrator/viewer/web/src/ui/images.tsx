@@ -1,44 +1,24 @@
-// Top images under their activation maps. The overlays are what the explainer saw: a mask is black where f = 0 (nearest
-// neighbour), a heatmap mixes in green by strength × min–max f (smooth); the slider says how much of it is laid over.
+// Images, alone or under what is laid over them; the page's --blend says how much of that is seen.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { imageAt } from "../data/source";
+import type { Table } from "../data/table";
 import type { Picture } from "../data/types";
+import { type Activations, paint, type Style } from "./overlay";
 import { figure } from "./parts";
 
-export type Look = "heatmap" | "mask";
-type Map2 = Pick<Picture, "positions" | "values">;
 const COARSE = 128; // pictures smaller than this show their pixels
 
-function paint(canvas: HTMLCanvasElement, map: Map2, [rows, columns]: [number, number], look: Look, strength: number): void {
-  canvas.width = columns;
-  canvas.height = rows;
-  const context = canvas.getContext("2d");
-  if (!context || !rows || !columns) return;
-  const image = context.createImageData(columns, rows);
-  const full = map.positions.length === rows * columns;
-  const low = full ? Math.min(...map.values) : 0;
-  const high = Math.max(0, ...map.values);
-  if (look === "mask") for (let at = 0; at < rows * columns; at++) image.data[4 * at + 3] = 255;
-  map.positions.forEach((position, at) => {
-    const share = high > low ? ((map.values[at] as number) - low) / (high - low) : 1;
-    if (look === "mask") image.data[4 * position + 3] = 0;
-    else image.data[4 * position + 3] = 255 * strength * share;
-  });
-  if (look === "heatmap") for (let at = 0; at < rows * columns; at++) image.data[4 * at + 1] = 255;
-  context.putImageData(image, 0, 0);
-}
-
-export function Overlay(props: { src: string; alt: string; map: Map2; grid: [number, number]; look: Look; strength: number }) {
+export function Overlay(props: { src: string; alt: string; map: Activations; grid: [number, number]; style: Style }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { map, grid, look, strength } = props;
-  const usable = grid[0] > 0;
+  const { map, grid, style } = props;
+  const usable = grid[0] > 0 && grid[1] > 0;
   useLayoutEffect(() => {
-    if (canvas.current && usable) paint(canvas.current, map, grid, look, strength);
-  }, [map, grid[0], grid[1], look, strength]);
+    if (canvas.current && usable) paint(canvas.current, map, grid, style);
+  }, [map, grid[0], grid[1], style.look, style.tint, style.strength]);
   return (
     <span class="overlaid">
       <Thumb src={props.src} alt={props.alt} />
-      {usable ? <canvas ref={canvas} class={look} aria-hidden="true" /> : null}
+      {usable ? <canvas ref={canvas} class={style.look} aria-hidden="true" /> : null}
     </span>
   );
 }
@@ -56,13 +36,16 @@ export function Thumb({ src, alt }: { src: string; alt: string }) {
   );
 }
 
-export function Gallery(props: { pictures: Picture[]; grid: [number, number]; look: Look; strength: number; feature: number }) {
+/** The first top images of a row. */
+export const Thumbs = ({ table, row }: { table: Table; row: number }) => <>{table.thumbs(row).map((path) => <Thumb key={path} src={imageAt(path)} alt="" />)}</>;
+
+export function Gallery(props: { pictures: Picture[]; grid: [number, number]; style: Style; feature: number }) {
   return (
     <div class="gallery">
       {props.pictures.map((picture, place) => (
         <figure key={picture.src}>
           <Overlay
-            src={imageAt(picture.src)} map={picture} grid={props.grid} look={props.look} strength={props.strength}
+            src={imageAt(picture.src)} map={picture} grid={props.grid} style={props.style}
             alt={`top image ${place + 1} of feature ${props.feature}`}
           />
           <figcaption title={picture.path}>S {figure(picture.score)}</figcaption>

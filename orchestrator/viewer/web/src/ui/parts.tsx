@@ -1,6 +1,6 @@
 // Small pieces that all pages share.
 import type { ComponentChildren } from "preact";
-import type { Method } from "../data/types";
+import type { Job, Method } from "../data/types";
 
 /** Three digits without the leading zero, as the report writes figures. */
 export function figure(value: number | null | undefined): string {
@@ -12,6 +12,8 @@ export function figure(value: number | null | undefined): string {
 /** A share of one; two digits, but never an exponent. */
 export const percent = (share: number): string => `${100 * share >= 10 ? (100 * share).toFixed(0) : (100 * share).toPrecision(2)} %`;
 export const count = (number: number): string => number.toLocaleString("en");
+export const spaced = (name: string): string => name.replaceAll("_", " ");
+export const titled = (name: string): string => spaced(name.charAt(0).toUpperCase() + name.slice(1));
 export const plural = (number: number, word: string): string => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 export function Chip({ method, small }: { method: Method; small?: boolean }) {
@@ -31,7 +33,7 @@ function highlighted(text: string, words: string[]): ComponentChildren {
 export function Missing({ outcome, reason }: { outcome: string; reason?: string }) {
   return (
     <span class="missing">
-      {outcome.replaceAll("_", " ") || "no explanation"}
+      {spaced(outcome) || "no explanation"}
       {reason ? <span class="dim">: <bdi>{reason}</bdi></span> : null}
     </span>
   );
@@ -54,6 +56,9 @@ export function Trouble({ error }: { error: Error }) {
 export function Waiting({ what }: { what: string }) {
   return <div class="waiting" role="status"><span class="spinner" aria-hidden="true" />{what}</div>;
 }
+
+/** Jobs to choose from, or none of them. */
+export const jobOptions = (jobs: Job[]): [string, string][] => [["", "none"], ...jobs.map((one): [string, string] => [one.id, one.name])];
 
 /** One of a few choices, as buttons. */
 export function Segments<T extends string>(props: { label: string; value: T; options: [T, string][]; onChange: (value: T) => void }) {

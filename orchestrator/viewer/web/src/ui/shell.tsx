@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Catalog } from "../data/types";
 import { useKeys } from "../hooks";
 import { go, href, set, type Route } from "../route";
+import { Select } from "./parts";
 
 const PAGES: [string, string][] = [["table", "Table"], ["map", "Map"], ["job", "Job"], ["play", "Playground"]];
 const KEYS: [string, string][] = [
@@ -14,7 +15,7 @@ type Theme = "auto" | "light" | "dark";
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 const THEME_SIGN: Record<Theme, string> = { auto: "◐", light: "☀", dark: "☾" };
 
-function storedTheme(): Theme {
+export function storedTheme(): Theme {
   try {
     const kept = localStorage.getItem("theme");
     return kept === "light" || kept === "dark" ? kept : "auto";
@@ -23,7 +24,7 @@ function storedTheme(): Theme {
   }
 }
 
-export function applyTheme(theme: Theme = storedTheme()): void {
+export function applyTheme(theme: Theme): void {
   document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
   dispatchEvent(new Event("themechange"));
 }
@@ -42,7 +43,6 @@ export function Shell(props: { catalog: Catalog | undefined; route: Route; job: 
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const [note, setNote] = useState("");
   const help = useRef<HTMLDialogElement>(null);
-  useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => {
     if (!note) return;
     const timer = setTimeout(() => setNote(""), 1800);
@@ -51,6 +51,7 @@ export function Shell(props: { catalog: Catalog | undefined; route: Route; job: 
   const change = () => {
     const next = NEXT[theme];
     setTheme(next);
+    applyTheme(next);
     try {
       localStorage.setItem("theme", next);
     } catch {
@@ -83,11 +84,7 @@ export function Shell(props: { catalog: Catalog | undefined; route: Route; job: 
         </nav>
         <div class="tools">
           {catalog && catalog.jobs.length > 0 ? (
-            <label class="field job"><span class="hidden">Job</span>
-              <select value={job ?? ""} onChange={(event) => set({ job: event.currentTarget.value, also: null, cmp: null })}>
-                {catalog.jobs.map((one) => <option value={one.id} selected={one.id === job}>{one.name === `Job ${one.id}` ? one.name : `${one.name} · ${one.id}`}</option>)}
-              </select>
-            </label>
+            <Select label="Job" hideLabel value={job ?? ""} options={catalog.jobs.map((one) => [one.id, one.name === `Job ${one.id}` ? one.name : `${one.name} · ${one.id}`])} onChange={(value) => set({ job: value, also: null, cmp: null })} />
           ) : null}
           <button type="button" class="icon" onClick={change} aria-label={`Colours: ${theme === "auto" ? "as the system" : theme}; change`} title={`colours: ${theme === "auto" ? "as the system" : theme}`}>{THEME_SIGN[theme]}</button>
           <button type="button" class="icon" onClick={() => help.current?.showModal()} aria-label="Keys" title="keys (?)">?</button>
