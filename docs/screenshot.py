@@ -39,7 +39,7 @@ def report(browser: str, page: Path, picture: Path) -> None:
 
 
 def gallery(browser: str, site: str, folder: Path) -> None:
-    """`feature.png`, `map.png` and `playground.png`, of the first job that the viewer shows."""
+    """A picture of each page, of the first job that the viewer shows; two of them as they are in the dark."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +47,10 @@ def gallery(browser: str, site: str, folder: Path) -> None:
         opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", *QUIET])
         for name, scheme, take in (
             ("feature", "light", _feature),
+            ("table", "light", _table),
             ("map", "dark", _map),
             ("playground", "light", _play),
+            ("job", "dark", _job),
         ):
             context = opened.new_context(viewport=WINDOW, color_scheme=scheme)
             context.set_default_timeout(PATIENCE)
@@ -65,6 +67,16 @@ def _feature(page: Any, site: str) -> None:
     page.goto(f"{site}/#/table?sort=-synthetic_activation&s.iou=0.3..0.9")
     page.locator("[role=rowgroup] > [role=row]").first.click()
     page.locator(".near li").first.wait_for()
+
+
+def _table(page: Any, site: str) -> None:
+    page.goto(f"{site}/#/table?sort=-iou")
+    page.locator("[role=rowgroup] > [role=row]").nth(5).wait_for()
+
+
+def _job(page: Any, site: str) -> None:
+    page.goto(f"{site}/#/job")
+    page.get_by_text("done").first.wait_for()
 
 
 def _map(page: Any, site: str) -> None:
