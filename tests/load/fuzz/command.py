@@ -112,8 +112,9 @@ def fuzz_api(
 
 @contextmanager
 def _deployment() -> Iterator[RunningStack]:
-    """Its worker ends when the images are indexed."""
-    with tempfile.TemporaryDirectory() as home, deployment(Path(home), Shape()) as running:
+    """Its worker ends when the images are indexed. Connections do not age: a call on one that ends is UNAVAILABLE."""
+    ages = {f"STEERSCOPE_{name.upper()}_MAX_CONNECTION_AGE_SECONDS": "86400" for name in (*SERVICES, "api")}
+    with tempfile.TemporaryDirectory() as home, deployment(Path(home), Shape(environment=ages)) as running:
         stop_workers(running)
         yield running
 
