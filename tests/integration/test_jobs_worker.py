@@ -143,6 +143,13 @@ def test_faults_end_as_they_should(running: Farm):
     assert running.handled(job) == {"0": 1, "1": 2, "2": 3, "3": 1, "4": 1}
 
 
+def test_what_takes_longer_than_its_lease_runs_once(running: Farm):
+    job = running.submit(2, seconds=3 * running.settings.lease_seconds)
+    items = running.wait_for_end(job)
+    assert {(item.state, item.epoch, item.attempts) for item in items.values()} == {(ItemState.DONE, 1, 0)}
+    assert running.handled(job) == {"0": 1, "1": 1}
+
+
 def test_cancel_stops_running_items_within_a_second_or_so(running: Farm):
     job = running.submit(100, seconds=60)
     running.until(lambda: running.reader.job(job).counts[ItemState.RUNNING] == 4)

@@ -59,7 +59,7 @@ RULES = (
         "orchestrator/worker/worker.py",
         "        self._keeper.start()\n",
         "",
-        ("tests/integration/test_jobs_worker.py::test_cancel_stops_running_items_within_a_second_or_so",),
+        ("tests/integration/test_jobs_worker.py::test_what_takes_longer_than_its_lease_runs_once",),
     ),
     Removal(
         "every write carries the epoch",

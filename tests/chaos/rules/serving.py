@@ -88,7 +88,7 @@ RULES = (
         "services/serving/batcher.py",
         "expired = piece.call.deadline is not None and piece.call.deadline <= now",
         "expired = False",
-        (f"{UNIT}/test_batcher.py::test_expired_rows_are_dropped_before_compute",),
+        (f"{UNIT}/test_batcher.py::test_an_expired_row_is_not_computed_where_nobody_waits_for_its_place_either",),
     ),
     Removal(
         "the expired is DEADLINE_EXCEEDED",
@@ -123,7 +123,7 @@ RULES = (
         "services/serving/run.py",
         "    clean = await _drain(server, signals)\n",
         "    clean = True\n",
-        (f"{PROCESS}::test_a_signal_drains_and_exits_with_0",),
+        (f"{PROCESS}::test_a_drain_serves_those_who_have_not_heard_of_it_yet",),
     ),
     Removal(
         "a drain says NOT_SERVING",

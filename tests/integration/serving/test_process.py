@@ -12,6 +12,7 @@ import pytest
 
 from services.serving import codec
 from services.serving.client import ServiceClient
+from services.serving.codec import decode_response, encode_request
 from services.serving.oip import GRPCInferenceServiceStub, pb
 from services.serving.run import EXIT_DEVICE, EXIT_LOAD, EXIT_USAGE
 from tests.services import ROOT, free_port
@@ -74,6 +75,21 @@ def test_a_signal_drains_and_exits_with_0(start, number):
         thread.join()
     assert status == 0, log
     assert [answer.text for answer in answers] == ["SLOW"] and f"{number.name}: draining" in log
+
+
+def test_a_drain_serves_those_who_have_not_heard_of_it_yet(start):
+    """The wait before a drain closes: clients still have this replica in their lists."""
+    toy = start(STEERSCOPE_TOY_DRAIN_WAIT_SECONDS="3")
+    toy.client().close()
+    with grpc.insecure_channel(f"127.0.0.1:{toy.port}") as channel:  # one that looks at no health
+        stub = GRPCInferenceServiceStub(channel)
+        assert stub.ServerReady(pb.ServerReadyRequest(), timeout=20).ready
+        toy.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert not stub.ServerReady(pb.ServerReadyRequest(), timeout=20).ready
+        answer = stub.ModelInfer(encode_request(TOY, [row("late")]), timeout=20)
+    (result,) = decode_response(TOY, answer)
+    assert result.text == "LATE" and toy.end()[0] == 0
 
 
 def test_a_later_second_signal_ends_it_at_once(start):

@@ -106,6 +106,18 @@ async def test_expired_rows_are_dropped_before_compute():
     assert b.model.batches == [["busy"], ["good"]]
 
 
+async def test_an_expired_row_is_not_computed_where_nobody_waits_for_its_place_either():
+    async with bench() as b:
+        busy = await b.occupy()
+        late = b.ask("late", timeout=0.01)
+        await asyncio.sleep(0.05)
+        b.model.gate.set()
+        with pytest.raises(ExpiredError):
+            await late
+        await busy
+    assert b.model.batches == [["busy"]]
+
+
 async def test_cancelled_rows_are_dropped_before_compute():
     async with bench() as b:
         busy = await b.occupy()
