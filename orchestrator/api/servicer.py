@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -95,7 +95,7 @@ class Servicer(JobsServicer):
     def List(self, request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListResponse:
         check_list(request)
         ids, following = self._reader.jobs(request.limit or _DEFAULT_LIMIT, request.before)
-        return pb.ListResponse(jobs=[self._job(job, texts=False) for job in ids], next=following)
+        return pb.ListResponse(jobs=self._known(ids, context), next=following)
 
     @unary
     def Cancel(self, request: pb.CancelRequest, context: grpc.ServicerContext) -> pb.Job:
@@ -133,7 +133,7 @@ class Servicer(JobsServicer):
         check_limit(request.limit)
         overview = Overview.read(self._reader.database)
         return status(
-            request.limit, overview, self._board.look(), self._reader, lambda job: self._job(job, texts=False)
+            request.limit, overview, self._board.look(), self._reader, lambda jobs: self._known(jobs, context)
         )
 
     @streaming
@@ -210,6 +210,13 @@ class Servicer(JobsServicer):
 
     def _job(self, job: str, *, texts: bool) -> pb.Job:
         return job_message(self._reader.job(job), self._reader.spec(job), texts=texts)
+
+    def _known(self, jobs: Sequence[str], context: grpc.ServicerContext) -> Iterator[pb.Job]:
+        """Jobs for a list, as long as somebody waits for it."""
+        for record, stored in self._reader.known(jobs):
+            if not context.is_active():
+                raise CancelledItem
+            yield job_message(record, stored, texts=False)
 
     @contextmanager
     def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:

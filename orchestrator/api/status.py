@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
 from orchestrator.jobs.overview import Overview
@@ -19,13 +19,13 @@ def status(
     overview: Overview,
     replicas: list[Replica],
     reader: JobReader,
-    message: Callable[[str], pb.Job],
+    known: Callable[[Sequence[str]], Iterable[pb.Job]],
 ) -> pb.StatusResponse:
-    """The answer, with up to `limit` jobs (0: ten) made by `message`. Raises RedisError."""
+    """The answer, with up to `limit` jobs (0: ten), which `known` reads. Raises RedisError."""
     limit = limit or _DEFAULT_JOBS
     newest, _ = reader.jobs(limit)
-    wanted = dict.fromkeys([job.id for job in overview.jobs][:limit] + newest)
-    jobs = sorted((message(job) for job in wanted), key=lambda job: (job.state in _ENDED, -job.created))
+    wanted = list(dict.fromkeys([job.id for job in overview.jobs][:limit] + newest))
+    jobs = sorted(known(wanted), key=lambda job: (job.state in _ENDED, -job.created))
     for job in jobs:
         job.spec.ClearField("feature_ids")  # ten thousand ids a second are of no use to a watcher
     return pb.StatusResponse(

@@ -9,6 +9,7 @@ from orchestrator.jobs.database import Database
 from orchestrator.jobs.records import Fields, ItemRecord, JobRecord, UnknownJobError
 
 _CHUNK = 500
+_JOBS_AT_ONCE = 20
 
 
 class JobReader:
@@ -29,6 +30,15 @@ class JobReader:
     def spec(self, job: str) -> bytes:
         """The request as it came."""
         return self._text(job, self._keys.spec(job))
+
+    def known(self, jobs: Sequence[str]) -> Iterator[tuple[JobRecord, bytes]]:
+        """Many jobs as they stand, each with its request as it came, which may be large: a few at a time."""
+        for start in range(0, len(jobs), _JOBS_AT_ONCE):
+            some = jobs[start : start + _JOBS_AT_ONCE]
+            hashes = self.database.read_all([("HGETALL", self._keys.job(job)) for job in some])
+            specs = self.database.read_all([("GET", self._keys.spec(job)) for job in some])
+            for job, fields, spec in zip(some, hashes, specs, strict=True):
+                yield JobRecord.parse(job, fields), bytes(spec or b"")
 
     def jobs(self, limit: int, before: str = "") -> tuple[list[str], str]:
         """Ids of up to `limit` jobs, newest first, older than the job `before`; and the `before` of the next page,
