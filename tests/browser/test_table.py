@@ -170,7 +170,7 @@ def test_the_keyboard_is_enough(site: Site):
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("searchbox")).not_to_be_focused()
-    for key in "jjk":
+    for key in "jjjk":
         page.keyboard.press(key)
     expect(page.locator("[aria-selected=true] .cell.id a")).to_have_text("1")
     page.keyboard.press("Enter")
@@ -218,7 +218,7 @@ def test_a_job_of_its_own_address(site: Site):
     site.expected.append("404")
     page = site.open(f"table?job={RUNNING}")
     expect(page.get_by_text("30 features").first).to_be_visible()
-    page.get_by_label("Job").select_option(JOB)
+    page.get_by_label("Job", exact=True).select_option(JOB)
     expect(page.get_by_text(f"{FEATURES} features").first).to_be_visible()
     gone = site.open("table?job=cccccccccccc")
     expect(gone.get_by_text("there is no job")).to_be_visible()

@@ -29,7 +29,9 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
   const narrow = useMedia("(max-width: 700px)");
   const [typed, setTyped] = useTyped(params.get("q") ?? "", (text) => set({ q: text })); // the rows are there at once
   const [hits, setHits] = useState<{ q: string; hits: Hit[]; error?: string } | null>(null);
-  const [chosen, setChosen] = useState(-1);
+  const [chosen, show] = useState(-1);
+  const latest = useRef(-1); // keys may come faster than pages are drawn
+  const setChosen = (place: number) => show((latest.current = place));
   const scroller = useRef<HTMLDivElement>(null);
 
   const method = table?.resolve(params.get("m")) ?? "";
@@ -71,10 +73,10 @@ export function TablePage({ catalog, job, params, round }: PageProps) {
   useKeys((key) => {
     const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[key];
     if (step) {
-      const next = Math.max(0, Math.min(rows.length - 1, chosen + step));
+      const next = Math.max(0, Math.min(rows.length - 1, latest.current + step));
       setChosen(next);
       virtual.show(next);
-    } else if (key === "Enter" && chosen >= 0) open(rows[chosen] as number);
+    } else if (key === "Enter" && latest.current >= 0) open(rows[latest.current] as number);
     else return false;
     return true;
   });
