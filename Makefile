@@ -40,7 +40,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml deploy/build-constraints.txt
 demo: env ## the main job on the embedded default: FEATURES=n or all, OUT=folder
 	$(BIN)/steerscope demo --features $(FEATURES) --out $(OUT)
 
-test: env ## all tests: unit, integration, conformance
+test: env ## the tests: unit, integration, conformance
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 tests/unit tests/chaos/machine tests/chaos/rules
 	$(BIN)/python -m pytest -n 2 tests/integration tests/conformance
 
