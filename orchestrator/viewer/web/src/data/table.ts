@@ -154,25 +154,35 @@ function passes(
 function sorted(rows: number[], by: Series, first: Series, order: Order): number[] {
   if (order.key === "feature") return order.down ? rows.reverse() : rows;
   const { table, method } = first;
-  if (order.key === "text") return along(rows, (row) => table.text(row, method).toLowerCase() || null, collate, order.down);
-  if (order.key.startsWith(LABEL)) return along(rows, (row) => table.label(row, method, order.key.slice(LABEL.length)) || null, collate, order.down);
+  if (order.key === "text") return alphabetically(rows, (row) => table.text(row, method).toLowerCase(), order.down);
+  if (order.key.startsWith(LABEL)) return alphabetically(rows, (row) => table.label(row, method, order.key.slice(LABEL.length)), order.down);
   const score = (row: number): number | null => {
     if (order.key === "frequency") return table.doc.frequency[row] ?? null;
     const at = rowIn(by, first, row);
     return at < 0 ? null : by.table.score(at, by.method, order.key);
   };
-  return along(rows, score, (a, b) => a - b, order.down);
+  return along(rows, score, order.down);
 }
 
 const collate = new Intl.Collator("en").compare;
 
+/** Rows by a text of each. Comparing is slow, and many rows say the same: each text is put into its place once. */
+function alphabetically(rows: number[], textOf: (row: number) => string, down: boolean): number[] {
+  const texts = new Map(rows.map((row) => [row, textOf(row)]));
+  const places = new Map([...new Set(texts.values())].filter(Boolean).sort(collate).map((text, place) => [text, place]));
+  return along(rows, (row) => places.get(texts.get(row) ?? "") ?? null, down);
+}
+
 /** Rows by a value of each; what has none comes last, whichever way. */
-function along<T>(rows: number[], valueOf: (row: number) => T | null, compare: (a: T, b: T) => number, down: boolean): number[] {
+function along(rows: number[], valueOf: (row: number) => number | null, down: boolean): number[] {
   const sign = down ? -1 : 1;
-  const valued = rows.map((row): [number, T | null] => [row, valueOf(row)]);
-  valued.sort(([a, one], [b, two]) => {
-    if (one === null || two === null) return Number(one === null) - Number(two === null) || a - b;
-    return sign * compare(one, two) || a - b;
-  });
-  return valued.map(([row]) => row);
+  const valued: [number, number][] = [];
+  const none: number[] = [];
+  for (const row of rows) {
+    const value = valueOf(row);
+    if (value === null) none.push(row);
+    else valued.push([row, value]);
+  }
+  valued.sort(([a, one], [b, two]) => sign * (one - two) || a - b);
+  return [...valued.map(([row]) => row), ...none];
 }

@@ -57,14 +57,14 @@ function extent(series: Series[]): { figures: number; labels: number } {
 
 function columns(series: Series[]): Record<string, string> {
   const { figures, labels } = extent(series);
-  const alone = `minmax(0, 1fr) repeat(${figures - 1}, 76px) ${labels ? `repeat(${labels}, 94px)` : ""} 76px`;
+  const alone = `minmax(0, 1fr) repeat(${figures - 1}, 76px) ${labels ? `repeat(${labels}, 112px)` : ""} 76px`;
   return { gridTemplateColumns: `132px 66px ${series.length > 1 ? `repeat(${series.length}, minmax(0, 1fr))` : alone}` };
 }
 
 /** Below this the table scrolls sideways, in pixels. */
 export function leastWidth(series: Series[]): number {
   const { figures, labels } = extent(series);
-  return series.length > 1 ? 240 + 250 * series.length : 480 + 86 * figures + 104 * labels;
+  return series.length > 1 ? 240 + 250 * series.length : 480 + 86 * figures + 122 * labels;
 }
 
 export function Row(props: RowProps) {

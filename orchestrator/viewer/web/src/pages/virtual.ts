@@ -6,7 +6,7 @@ import { useLayoutEffect, useReducer, useState } from "preact/hooks";
 export function useRows(scroller: RefObject<HTMLDivElement | null>, count: number, height: number): { items: VirtualItem[]; total: number; show: (row: number) => void } {
   const [, again] = useReducer((old: number) => old + 1, 0);
   const options = {
-    count, estimateSize: () => height, getScrollElement: () => scroller.current, overscan: 6,
+    count, estimateSize: () => height, getScrollElement: () => scroller.current, overscan: 3,
     observeElementRect, observeElementOffset, scrollToFn: elementScroll, onChange: () => again(undefined as never),
     initialRect: { width: 1000, height: 800 }, scrollPaddingStart: 40,
   };
