@@ -24,6 +24,7 @@ class Deployment:
 
     environment: dict[str, str]
     api: str
+    viewer: str
     build_seconds: float = 0.0
     up_seconds: float = 0.0
 
@@ -55,9 +56,10 @@ class Deployment:
 @contextmanager
 def deployed(host: Host) -> Iterator[Deployment]:
     """Build and start; take everything down, volumes too, however the tests end."""
-    port = free_ports(1)[0]
-    environment = host.environment | {"STEERSCOPE_IMAGES": IMAGES, "API_PORT": str(port)}
-    deployment = Deployment(environment, f"127.0.0.1:{port}")
+    port, pages = free_ports(2)
+    ports = {"API_PORT": str(port), "VIEWER_PORT": str(pages)}
+    environment = host.environment | {"STEERSCOPE_IMAGES": IMAGES} | ports
+    deployment = Deployment(environment, f"127.0.0.1:{port}", f"http://127.0.0.1:{pages}")
     try:
         deployment.build_seconds = _seconds(lambda: deployment.compose("build", timeout=3600))
         deployment.up_seconds = _seconds(lambda: deployment.compose("up", "--detach", "--wait"))

@@ -3,14 +3,17 @@
 `make e2e` prints the figures. The tests go on with what the ones before left: one deployment serves them all.
 """
 
+import json
 import re
 import time
+from urllib.request import urlopen
 
 import docker
 import pytest
 
 from orchestrator.client import JobsClient
 from orchestrator.containers.replicas import Replicas
+from orchestrator.local.stack import SERVICES
 from protos.v1.jobs_pb2 import DONE, FeatureSample, Job, JobSpec
 from tests.e2e.deployment import PROJECT, Deployment
 
@@ -59,7 +62,7 @@ def test_it_builds_and_comes_up(deployment: Deployment):
 
 def test_containers_are_locked_up(deployment: Deployment):
     running = docker.from_env().containers.list(filters={"label": f"com.docker.compose.project={PROJECT}"})
-    assert len(running) == 8
+    assert len(running) == len(("redis", "api", "worker", "viewer", *SERVICES))
     for container in running:
         config, host = container.attrs["Config"], container.attrs["HostConfig"]
         assert config["User"] not in ("", "0", "root"), container.name
@@ -72,7 +75,7 @@ def test_containers_are_locked_up(deployment: Deployment):
             binding for ports in container.attrs["NetworkSettings"]["Ports"].values() for binding in ports or ()
         ]
         assert {one["HostIp"] for one in published} <= {"127.0.0.1"}, container.name
-        assert bool(published) == ("-api-" in container.name), container.name
+        assert bool(published) == ("-api-" in container.name or "-viewer-" in container.name), container.name
     redis = next(container for container in running if "-redis-" in container.name)
     assert b"NOAUTH" in redis.exec_run(["redis-cli", "ping"]).output
 
@@ -91,6 +94,22 @@ def test_a_job_through_the_published_port(jobs: JobsClient):
         assert result.outcome == "ok"
         for variant in result.variants:
             assert variant.outcome == "ok" and variant.scores["clip"].outcome == "ok", variant
+
+
+def test_the_viewer_shows_the_job(deployment: Deployment):
+    def read(place: str) -> bytes:
+        with urlopen(f"{deployment.viewer}/{place}", timeout=60) as answer:
+            found: bytes = answer.read()
+            return found
+
+    (job,) = json.loads(read("data/catalog.json"))["jobs"]
+    assert b"<script" in read("")
+    features = json.loads(read(f"data/{job['id']}/table.json"))["features"]
+    assert len(features) == 16
+    page = json.loads(read(f"data/{job['id']}/feature/{features[0]}.json"))
+    assert page["feature"] == features[0]
+    pictures = set(re.findall(r"images/[^\"]+[.]webp", json.dumps(page)))
+    assert len(pictures) > 5 and {read(picture)[:4] for picture in pictures} == {b"RIFF"}
 
 
 def test_new_replicas_take_load_and_leave_without_a_fault(jobs: JobsClient):
