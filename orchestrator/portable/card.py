@@ -67,14 +67,26 @@ def job_file(job: pb.PortableJob, indexes: Mapping[str, bytes]) -> dict[str, Any
     }
 
 
-def card(document: Mapping[str, Any], counts: Mapping[str, int], missing: int, *, pages: bool = False) -> str:
-    """README.md: YAML that names the configs, then words. Names that people chose are quoted as JSON."""
+def card(
+    document: Mapping[str, Any],
+    counts: Mapping[str, int],
+    contents: Mapping[str, str],
+    missing: int,
+    *,
+    pages: bool = False,
+) -> str:
+    """README.md: YAML that names the configs, then words. Names that people chose are quoted as JSON.
+
+    `contents[config]` is a digest of its rows: `datasets` keeps what it has read under the folder's last name and this
+    YAML, and would take an export for another one of the same name.
+    """
     configs = [name for name in (EXPLANATIONS, FEATURES, IMAGES) if name in counts]
     name = json.dumps(document["job"]["name"] or f"SteerScope job {document['job']['id']}", ensure_ascii=True)
     lines = ["---", f"pretty_name: {name}", "tags:", "- interpretability", "- sparse-autoencoder", "- steerscope"]
     lines.append("configs:")
     for config in configs:
         lines += [f"- config_name: {config}", f"  data_files: {config}/train-*.parquet"]
+        lines += [f"  description: rows {contents[config]}"]
         lines += ["  default: true"] if config == EXPLANATIONS else []
     lines += ["---", "", f"# Explanations of vision features: job {document['job']['id']}", ""]
     lines += [

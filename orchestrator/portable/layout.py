@@ -44,6 +44,12 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def digest_of(folder: Path, names: Iterable[str]) -> str:
+    """One sha256 for some files of a folder, in their order."""
+    found = (sha256_of(folder / name) for name in names)
+    return hashlib.sha256("".join(found).encode()).hexdigest()
+
+
 def write_manifest(folder: Path, paths: Iterable[str]) -> None:
     """Written last: a folder without it is not whole."""
     files = [vars(entry_of(folder, path)) for path in sorted(paths)]

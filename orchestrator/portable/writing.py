@@ -18,6 +18,7 @@ from orchestrator.portable.layout import (
     ITEMS,
     JOB,
     PROVENANCE,
+    digest_of,
     write_json,
     write_manifest,
 )
@@ -72,20 +73,20 @@ class FolderWriter:
             self._add_feature(FeatureResult(feature=int(item.item), outcome=item.state, reason=item.reason), 1)
         self._items.close()
         counts = {EXPLANATIONS: self._explanations.rows, FEATURES: self._features.rows}
-        self._explanations.finish()
-        self._features.finish()
+        shards = {EXPLANATIONS: self._explanations.finish(), FEATURES: self._features.finish()}
         read = [JOB, ITEMS, *(f"{BLOBS}/{name}" for name in self._blobs.finish())]
         if self._images is not None:
-            read += [f"{IMAGES}/{name}" for name in self._images.finish()]
+            shards[IMAGES] = self._images.finish()
+            read += [f"{IMAGES}/{name}" for name in shards[IMAGES]]
             counts[IMAGES] = self._images.rows
         if self._neuronpedia is not None:
             self._neuronpedia.finish()
         document = card.provenance(self.job, self._provenance)
         write_json(self.folder / PROVENANCE, document)
         write_json(self.folder / JOB, card.job_file(self.job, self._indexes))
-        (self.folder / CARD).write_text(
-            card.card(document, counts, self.missing, pages=pages), encoding="utf-8", newline="\n"
-        )
+        contents = {table: digest_of(self.folder / table, names) for table, names in shards.items()}
+        words = card.card(document, counts, contents, self.missing, pages=pages)
+        (self.folder / CARD).write_text(words, encoding="utf-8", newline="\n")
         write_manifest(self.folder, read)
         return counts
 

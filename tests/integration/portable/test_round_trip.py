@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from datasets import load_dataset
 
 from orchestrator.access import Access
 from orchestrator.analysis.frame import to_frame
@@ -117,6 +118,15 @@ print(json.dumps(told))
     told = json.loads(done.stdout)
     assert told["explanations"] == told["default"] == 4 * 6 and told["features"] == 5
     assert told["images"] > 10 and told["size"] == [16, 16]
+
+
+def test_datasets_takes_no_export_for_another_of_its_name(here, job, exported, tmp_path):
+    """`datasets` knows what it has read by the folder's last name and the YAML of its card."""
+    other = here.run(pb.JobSpec(feature_ids=[1], variants=["steering"], scores=["none"]))
+    folders = {job.id: exported, other.id: export(here, other, tmp_path / exported.name)}
+    for wanted, folder in folders.items():
+        found = load_dataset(str(folder), "explanations", split="train", cache_dir=str(tmp_path / "cache"))
+        assert set(found["job"]) == {wanted}
 
 
 def test_provenance_says_what_made_it(exported, job):
