@@ -49,14 +49,17 @@ class Backend:
         return Planned("explain", plan, items, "merge")
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def under_rules(folder: Path) -> RedisServer:
     """A Redis with our user, and an admin for the tests' own questions."""
-    folder = tmp_path_factory.mktemp("redis")
     ours = RULES.replace("PASSWORD_SHA256", hashlib.sha256(PASSWORD.encode()).hexdigest())
     acl = folder / "users.acl"
     acl.write_text(f"{ours}user admin on >admin ~* &* +@all\n")
-    server = RedisServer(folder, ("--aclfile", str(acl)), ADMIN)
+    return RedisServer(folder, ("--aclfile", str(acl)), ADMIN)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = under_rules(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.kill()
@@ -87,6 +90,32 @@ def farm(guarded: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     front.close()
 
 
+def test_a_restart_of_redis_reads_back_all_that_scripts_wrote(tmp_path: Path):
+    """Redis replays its file as the default user, whose rules count for what scripts wrote."""
+    server = under_rules(tmp_path)
+    server.start()
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    farm = Farm(
+        server,
+        tmp_path,
+        redis_url=f"redis://steerscope@127.0.0.1:{server.port}/0",
+        redis_password_file=password,
+        key_prefix="steerscope:",
+    )
+    try:
+        job = farm.submit(3)
+        farm.store.cancel(job)
+        before = farm.reader.job(job)
+        time.sleep(1.5)  # appendfsync everysec
+        server.kill()
+        server.start()
+        assert farm.reader.job(job) == before
+    finally:
+        farm.close()
+        server.kill()
+
+
 def test_a_job_goes_its_way_within_the_rules(farm: Farm, guarded: RedisServer, tmp_path: Path):
     backend = Backend(ArtifactStore(str(tmp_path / "artifacts")), tmp_path / "log.txt")
     backend.log.touch()
@@ -109,6 +138,13 @@ def test_a_job_goes_its_way_within_the_rules(farm: Farm, guarded: RedisServer, t
     with redis.Redis.from_url(guarded.url) as admin:
         refused = {entry["object"] for entry in admin.acl_log()}
     assert refused <= {"client"}, "deploy/redis.acl lacks a command"  # redis-py says its name, and does without
+
+
+def test_nobody_comes_in_as_the_default_user(guarded: RedisServer):
+    place = f"127.0.0.1:{guarded.port}/0"
+    for url in (f"redis://{place}", f"redis://default:x@{place}", f"redis://:{PASSWORD.replace('/', '%2F')}@{place}"):
+        with redis.Redis.from_url(url) as client, pytest.raises((AuthenticationError, ConnectionError)):
+            client.ping()
 
 
 OTHERS = (
