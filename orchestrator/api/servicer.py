@@ -170,10 +170,7 @@ class Servicer(JobsServicer):
     @collecting
     def Import(self, parts: Iterator[pb.Part], context: grpc.ServicerContext) -> pb.ImportResponse:
         self._transfers.check_let()
-        with (
-            self._stream(context) as check,
-            _place(self._imports, _IMPORTS),
-        ):
+        with self._stream(context) as check, _place(self._imports, _IMPORTS):
             return self._transfers.bring(_checked(parts, check))
 
     @unary
@@ -213,23 +210,26 @@ class Servicer(JobsServicer):
 
     def _known(self, jobs: Sequence[str], context: grpc.ServicerContext) -> Iterator[pb.Job]:
         """Jobs for a list, as long as somebody waits for it."""
-        for record, stored in self._reader.known(jobs):
-            if not context.is_active():
-                raise CancelledItem
-            yield job_message(record, stored, texts=False)
+        found = (job_message(record, stored, texts=False) for record, stored in self._reader.known(jobs))
+        return _checked(found, lambda: _check_caller(context))
 
     @contextmanager
     def _stream(self, context: grpc.ServicerContext, *, drains: bool = True) -> Iterator[Callable[[], None]]:
         """A place among the streams, and a check that raises when the caller is gone or (if it drains) we go."""
 
         def check() -> None:
-            if not context.is_active():
-                raise CancelledItem
+            _check_caller(context)
             if drains and self.draining.is_set():
                 raise DrainingError("the server is going down; call again, with the last resume_token if you watch")
 
         with _place(self._streams, "streams are open on this server; try again, or raise STEERSCOPE_API_THREADS"):
             yield check
+
+
+def _check_caller(context: grpc.ServicerContext) -> None:
+    """Raise CancelledItem if nobody waits for an answer any more."""
+    if not context.is_active():
+        raise CancelledItem
 
 
 def _checked(messages: Iterable[Message], check: Callable[[], None]) -> Iterator[Message]:

@@ -2,7 +2,7 @@
 
 All threads at work share one interpreter: sixty-four Submits at once take sixty-four times as long each, and every
 one of them ends after its caller is gone. So few calls of a method work at a time; the others wait in line, and a call
-is refused when the line ahead takes half of its time.
+is refused when the line ahead and its own work take more than half of its time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from services.serving.moving import MovingMean
 
 _MOST_WAITING = 2  # for every place
-_SHARE = 0.5  # of a call's time that may pass in line; the rest is for its own work
+_SHARE = 0.5  # of a call's time that line and work may take by what was measured; the rest is for what varies
 
 
 class BusyError(Exception):
@@ -73,11 +73,12 @@ class Turns:
             line = self._lines[method]
             if line.waiting >= _MOST_WAITING * self._slots:
                 raise BusyError(f"{method}: {line.waiting} calls are in line; try again later")
-            ahead = line.mean.value * line.waiting / self._slots
-            if time_left is not None and ahead > _SHARE * time_left:
+            needed = line.mean.value * (line.waiting / self._slots + 1)
+            # Whoever would be the first in line is let in, however long it took lately: else nobody measures it again.
+            if line.waiting and time_left is not None and needed > _SHARE * time_left:
                 raise BusyError(
-                    f"{method}: about {ahead:.2g} s of calls are ahead, and {time_left:.2g} s are left; try again "
-                    "later, or with more time"
+                    f"{method}: about {needed:.2g} s to its end, with those in line, and {time_left:.2g} s are left; "
+                    "try again later, or with more time"
                 )
             line.waiting += 1
             return line

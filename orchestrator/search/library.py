@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, defaultdict
-from collections.abc import Generator, Hashable, Iterator
-from typing import Generic, TypeVar
+from collections import defaultdict
+from collections.abc import Generator, Iterator
 
 from orchestrator.jobs.model import ItemState
 from orchestrator.jobs.reader import JobReader
 from orchestrator.search.corpus import Corpus, Explained, distinct_texts, explained
 from orchestrator.search.stored import Embedded, StoredEmbedder
 from orchestrator.store import ArtifactStore
+from orchestrator.store.shelf import Shelf
 from protos.v1.results_pb2 import FeatureResult
 
 KEPT = 4  # jobs: one of 10,000 features in five ways takes about 150 MB
 _WAIT_SECONDS = 0.25
 _Known = dict[str, tuple[str, list[Explained]]]  # item → artifact, its explanations
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
-
-
-class _Shelf(Generic[Key, Value]):
-    """The few values that were used last."""
-
-    def __init__(self) -> None:
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Key) -> Value | None:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: Key, value: Value) -> None:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            if len(self._values) > KEPT:
-                self._values.popitem(last=False)
-
-    def drop(self, key: Key) -> None:
-        with self._lock:
-            self._values.pop(key, None)
 
 
 class Library:
@@ -52,8 +25,8 @@ class Library:
     def __init__(self, reader: JobReader, store: ArtifactStore) -> None:
         self._reader, self._store = reader, store
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._items: _Shelf[str, _Known] = _Shelf()
-        self._final: _Shelf[tuple[str, str], Corpus] = _Shelf()
+        self._items: Shelf[str, _Known] = Shelf(KEPT)
+        self._final: Shelf[tuple[str, str], Corpus] = Shelf(KEPT)
 
     def corpus(self, job: str, embedder: StoredEmbedder) -> Generator[Embedded | None, None, Corpus]:
         """The job's explanations; tells how far their embedding is, or None while another thread is at it.

@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from orchestrator.client import JobsClient, JobsError, NotFoundError, UnavailableError
+from orchestrator.store.shelf import Shelf
 from orchestrator.viewer.assets import PAGE, STATIC
 from orchestrator.viewer.documents.catalog import Abilities, catalog
 from orchestrator.viewer.documents.images import NoPictureError, generated_image, top_image
@@ -20,7 +21,6 @@ from orchestrator.viewer.server.library import Library
 from orchestrator.viewer.server.live import Live
 from orchestrator.viewer.server.requests import BadRequestError, number
 from orchestrator.viewer.server.security import LOOPBACK_NAMES, Guard
-from orchestrator.viewer.server.shelf import Shelf
 from orchestrator.viewer.server.streams import TooManyStreamsError
 
 _KEPT_IMAGES = 4096  # of 10 to 20 KB each
@@ -64,7 +64,7 @@ class Pages:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._images: Shelf[bytes] = Shelf(_KEPT_IMAGES)
+        self._images: Shelf[str, bytes] = Shelf(_KEPT_IMAGES)
 
     def table(self, request: Request) -> Response:
         return json_answer(self._library.table(request.path_params["job"]))

@@ -13,6 +13,7 @@ from orchestrator.client import JobsClient, NotFoundError
 from orchestrator.index.reader import IndexCache
 from orchestrator.labels.model import Labeller
 from orchestrator.store import ArtifactStore, StageCache
+from orchestrator.store.shelf import Shelf
 from orchestrator.viewer.charting import Cartographer
 from orchestrator.viewer.documents.encoding import to_json
 from orchestrator.viewer.documents.feature import feature
@@ -20,7 +21,6 @@ from orchestrator.viewer.documents.map import map_document
 from orchestrator.viewer.documents.table import Labels, table
 from orchestrator.viewer.job_view import Chooser, JobInfo, JobView, NoArtifactsError
 from orchestrator.viewer.naming import ask_names
-from orchestrator.viewer.server.shelf import Shelf
 from orchestrator.viewer.text_labels import TextLabels
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Library:
         self._client, self.store, self.indexes, self._wanted = client, store, indexes, tuple(wanted)
         self._cartographer, self._choose, self._labeller = cartographer, choose, labeller
         self._labels = TextLabels(client)
-        self._kept: Shelf[_Entry] = Shelf(_KEPT_JOBS)
+        self._kept: Shelf[str, _Entry] = Shelf(_KEPT_JOBS)
         self._charting: set[str] = set()
         self._lock = threading.Lock()  # of entries; held for no longer than it takes to look
         self._reading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # by job

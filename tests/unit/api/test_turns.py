@@ -39,7 +39,7 @@ def test_who_has_time_waits_in_line():
     thread.join(10)
 
 
-def test_a_call_is_refused_when_the_line_ahead_takes_half_of_its_time():
+def test_a_call_is_refused_when_line_and_work_take_more_than_half_of_its_time():
     turns, done = Turns(2), threading.Semaphore(0)
     for _ in range(9):
         turns._lines["Submit"].mean.observe(4.0)
@@ -47,11 +47,20 @@ def test_a_call_is_refused_when_the_line_ahead_takes_half_of_its_time():
         hold(turns, "Submit", stack)
         hold(turns, "Submit", stack)
         threads = [waiting(turns, "Submit", done) for _ in range(3)]
-        # three ahead, two at a time, four seconds each: six seconds
-        with pytest.raises(BusyError, match=r"Submit: about 6 s of calls are ahead, and 11 s are left"):
-            turns._queue_up("Submit", 11)
-        turns._queue_up("Submit", 13)
+        # three ahead, two at a time, four seconds each: six seconds, and four of its own
+        with pytest.raises(BusyError, match=r"Submit: about 10 s to its end, with those in line, and 19 s are left"):
+            turns._queue_up("Submit", 19)
+        turns._queue_up("Submit", 21)
     assert all(done.acquire(timeout=10) for _ in threads)
+
+
+def test_the_first_in_line_is_let_in_however_long_others_took():
+    turns = Turns(1)
+    for _ in range(9):
+        turns._lines["Submit"].mean.observe(60.0)
+    with turns.turn("Submit", 1.0):
+        pass
+    assert turns._lines["Submit"].mean.value < 60
 
 
 def test_no_deadline_is_no_error_of_the_lock():
