@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
-from typing import Any, Self
+from functools import lru_cache
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.serving.profile import ProfileError, merged
+
+Section = TypeVar("Section", bound="ProfileSection")
+_KEPT = 64
 
 
 class ProfileSection(BaseSettings):
@@ -17,12 +23,27 @@ class ProfileSection(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter="__")
 
     @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and nothing else: `resolve` has asked the environment."""
+        return (init_settings,)
+
+    @classmethod
     def resolve(cls, section: Mapping[str, Any]) -> Self:
         """Settings from the section and the environment. Raises ProfileError, which names the key."""
-        environment = EnvSettingsSource(cls, env_nested_delimiter="__")()
-        try:
-            return cls(**merged(section, environment))
-        except ValidationError as error:
-            prefix = str(cls.model_config.get("env_prefix", ""))
-            lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-            raise ProfileError(f"profile settings ({prefix}* in the environment): {'; '.join(lines)}") from error
+        prefix = str(cls.model_config.get("env_prefix", "")).lower()
+        environment = tuple(sorted(item for item in os.environ.items() if item[0].lower().startswith(prefix)))
+        return _resolved(cls, json.dumps(section, sort_keys=True, default=str), environment)
+
+
+@lru_cache(maxsize=_KEPT)
+def _resolved(kind: type[Section], section: str, environment: tuple[tuple[str, str], ...]) -> Section:
+    """Kept, as every Submit asks for the same ones, and this is a third of its work."""
+    given = EnvSettingsSource(kind, env_nested_delimiter="__")()
+    try:
+        return kind(**merged(json.loads(section), given))
+    except ValidationError as error:
+        prefix = str(kind.model_config.get("env_prefix", ""))
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise ProfileError(f"profile settings ({prefix}* in the environment): {'; '.join(lines)}") from error

@@ -1,12 +1,14 @@
 """Turns: under overload the API answers as many callers as it can in time, and refuses the others at once.
 
 All threads at work share one interpreter: sixty-four Submits at once take sixty-four times as long each, and every
-one of them ends after its caller is gone. So few calls of a method work at a time; the others wait in line, and a call
-is refused when the line ahead and its own work take more than half of its time.
+one of them ends after its caller is gone. So few calls of a method work at a time; the others wait in line. A call is
+refused when the line ahead and its own work take more than half of its time, and, since lines may take longer than
+expected, once more when it is its turn and too little time is left.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -52,6 +54,7 @@ class Turns:
         """
         if time_left is not None:
             time_left = min(time_left, threading.TIMEOUT_MAX)
+        until = None if time_left is None else time.monotonic() + time_left
         line = self._queue_up(method, time_left)
         try:
             taken = line.places.acquire(timeout=time_left)
@@ -60,13 +63,12 @@ class Turns:
                 line.waiting -= 1
         if not taken:
             raise BusyError(f"{method}: the call's time passed in line; try again later, or with more time")
-        started = time.monotonic()
         try:
-            yield
+            self._check_rest(method, line, until)
+            with self._measured(line):
+                yield
         finally:
             line.places.release()
-            with self._lock:
-                line.mean.observe(time.monotonic() - started)
 
     def _queue_up(self, method: str, time_left: float | None) -> _Line:
         with self._lock:
@@ -82,3 +84,19 @@ class Turns:
                 )
             line.waiting += 1
             return line
+
+    @contextmanager
+    def _measured(self, line: _Line) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                line.mean.observe(time.monotonic() - started)
+
+    def _check_rest(self, method: str, line: _Line, until: float | None) -> None:
+        with self._lock:
+            left = math.inf if until is None else until - time.monotonic()
+            # the last one in line works in any case, for the same reason as the first
+            if line.waiting and left < line.mean.value:
+                raise BusyError(f"{method}: {left:.2g} s are left after the line, and it takes {line.mean.value:.2g} s")

@@ -19,6 +19,7 @@ from protos.v1.jobs_pb2 import JobSpec
 from services.serving.profile import Profile
 
 NO_SCORES = "none"
+_SOFTWARE = f"steerscope {version('steerscope')}"
 
 
 def resolve(
@@ -83,7 +84,7 @@ def resolve(
         dict_size=facts.dict_size,
         activation_dim=facts.activation_dim,
         models=dict(facts.versions),
-        software=f"steerscope {version('steerscope')}",
+        software=_SOFTWARE,
     )
 
 

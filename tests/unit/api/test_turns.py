@@ -63,6 +63,33 @@ def test_the_first_in_line_is_let_in_however_long_others_took():
     assert turns._lines["Submit"].mean.value < 60
 
 
+def test_who_has_too_little_time_left_after_the_line_is_refused_while_others_wait():
+    turns, ended = Turns(1), threading.Semaphore(0)
+    outcomes = {}
+
+    def call(name, time_left):
+        try:
+            with turns.turn("Submit", time_left):
+                outcomes[name] = "worked"
+        except BusyError as error:
+            outcomes[name] = str(error)
+        ended.release()
+
+    with ExitStack() as stack:
+        hold(turns, "Submit", stack)
+        for name, time_left in (("short", 30.0), ("long", 900.0)):
+            threading.Thread(target=call, args=(name, time_left), daemon=True).start()
+            while turns._lines["Submit"].waiting < len(outcomes) + (1 if name == "short" else 2):
+                time.sleep(0.001)
+        turns._lines["Submit"].mean.observe(60.0)  # it takes longer than when they came
+        turns._lines["Submit"].places.release()  # both have their turn, in order
+        assert ended.acquire(timeout=10)
+        assert ended.acquire(timeout=10)
+        turns._lines["Submit"].places.acquire()
+    assert "30 s are left after the line, and it takes 60 s" in outcomes["short"]
+    assert outcomes["long"] == "worked"
+
+
 def test_no_deadline_is_no_error_of_the_lock():
     """gRPC's `time_remaining` of a call without a deadline (grpc/_server.py)."""
     turns, done = Turns(1), threading.Semaphore(0)
