@@ -24,7 +24,12 @@ class ProfileSection(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, and nothing else: `resolve` has asked the environment."""
         return (init_settings,)
@@ -34,7 +39,8 @@ class ProfileSection(BaseSettings):
         """Settings from the section and the environment. Raises ProfileError, which names the key."""
         prefix = str(cls.model_config.get("env_prefix", "")).lower()
         environment = tuple(sorted(item for item in os.environ.items() if item[0].lower().startswith(prefix)))
-        return _resolved(cls, json.dumps(section, sort_keys=True, default=str), environment)
+        found: Self = _resolved(cls, json.dumps(section, sort_keys=True, default=str), environment)
+        return found
 
 
 @lru_cache(maxsize=_KEPT)
