@@ -70,7 +70,7 @@ class Servicer(JobsServicer):
         self._events = EventLog(database)
         self._searcher = Searcher(self._reader, backend.store)
         self._board = Board(ServiceClients.targets(settings), settings.client_tls())
-        self.turns = Turns(max(2, settings.api_threads // 8))
+        self.turns = Turns(max(2, settings.api_threads // 16))
         self._streams = threading.BoundedSemaphore(max(1, settings.api_threads * 3 // 4))
         self._transfers = Transfers(settings, database, backend.store)
         self._imports = threading.BoundedSemaphore(AT_ONCE)

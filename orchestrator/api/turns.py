@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from services.serving.moving import MovingMean
 
-_MOST_WAITING = 2  # for every place
+_MOST_WAITING = 4  # for every place
 _SHARE = 0.5  # of a call's time that line and work may take by what was measured; the rest is for what varies
 
 

@@ -1,4 +1,7 @@
-"""`python -m tests.load knee`: rate against goodput, latency and refusals, of every service and of the Jobs API."""
+"""`python -m tests.load knee`: rate against goodput, latency and refusals, of every service and of the Jobs API.
+
+The API gets a core of its own: what is asked is what it answers, not how two cores are shared with the load.
+"""
 
 import argparse
 import json
@@ -19,6 +22,7 @@ import numpy as np
 
 from protos.v1.jobs_pb2 import JobSpec
 from tests.load.arrivals import Answer, Call, drive, open_channel, poisson
+from tests.load.cores import keep_apart
 from tests.load.plots import draw_knees
 from tests.load.requests import api_calls, model_calls
 from tests.services import SERVICES
@@ -110,6 +114,7 @@ def _targets(options: argparse.Namespace) -> Iterator[dict[str, Callable[[], tup
             return model_calls(name, open_channel(running.stack.addresses.services[name])), 1000 * BATCH / LATENCY_MS
 
         def api(name: str) -> tuple[Call, float]:
+            keep_apart(running.supervisor.pids()["api"])
             call = api_calls(open_channel(running.stack.addresses.api), job)[name]
             return call, closed_loop(call)
 

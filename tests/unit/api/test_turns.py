@@ -111,8 +111,8 @@ def test_a_line_is_short_because_every_place_in_it_is_a_thread():
     with ExitStack() as stack:
         hold(turns, "Submit", stack)
         hold(turns, "Submit", stack)
-        threads = [waiting(turns, "Submit", done) for _ in range(4)]
-        with pytest.raises(BusyError, match="4 calls are in line"):
+        threads = [waiting(turns, "Submit", done) for _ in range(8)]
+        with pytest.raises(BusyError, match="8 calls are in line"):
             turns._queue_up("Submit", None)
     assert all(done.acquire(timeout=10) for _ in threads)
 
