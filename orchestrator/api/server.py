@@ -34,7 +34,6 @@ from services.serving.tls import add_port
 log = logging.getLogger(__name__)
 
 SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
-_CALLS_PER_THREAD = 4  # those above the threads wait for one, each with its message; more are RESOURCE_EXHAUSTED
 _REDIS_RETRY_SECONDS = 5.0  # a caller waits; workers are more patient
 _NOTICE_SECONDS = 1.0  # for clients to see NOT_SERVING before calls are refused
 
@@ -50,7 +49,7 @@ class ApiServer:
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")
         )
-        calls = settings.api_threads * _CALLS_PER_THREAD
+        calls = settings.api_threads  # more are RESOURCE_EXHAUSTED: what waits for a thread only ages
         self._server = grpc.server(
             ThreadPoolExecutor(settings.api_threads, "call"),
             interceptors=_interceptors(settings),

@@ -52,7 +52,8 @@ class Point:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--targets", default=",".join((*SERVICES, *API)), help="which (default: all)")
-    parser.add_argument("--seconds", type=float, default=10, help="per rate, after the first deadline (default: 10)")
+    parser.add_argument("--seconds", type=float, default=5, help="per rate and round, after warming up (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rates take turns, as machines drift (default: 3)")
     parser.add_argument("--deadline", type=float, default=1, help="seconds from when a call is due (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the arrivals (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out/knee"), help="folder of knee.json, .md and .png")
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     with _targets(options) as targets:
         for name in options.targets.split(","):
             call, capacity = targets[name]()
-            knees[name] = [_point(call, capacity, share, options) for share in SHARES]
+            knees[name] = _knee(call, capacity, options)
             print(_table(name, capacity, knees[name]), flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     dump = {name: [asdict(point) for point in points] for name, points in knees.items()}
@@ -80,12 +81,11 @@ def at_twice(points: Sequence[Point]) -> float:
     return next(point.goodput for point in points if point.share == 2.0) / max(point.goodput for point in points)
 
 
-def summarize(share: float, offered: float, answers: Sequence[Answer], warm_up: float, seconds: float) -> Point:
-    """The point of one run; the calls of its first `warm_up` seconds are not counted."""
-    counted = [answer for answer in answers if answer.due >= warm_up]
-    good = [answer.latency for answer in counted if answer.status is grpc.StatusCode.OK]
-    statuses = Counter(answer.status for answer in counted)
-    total = max(1, len(counted))
+def summarize(share: float, offered: float, answers: Sequence[Answer], seconds: float) -> Point:
+    """The point of a rate from all answers to calls that were due within `seconds`."""
+    good = [answer.latency for answer in answers if answer.status is grpc.StatusCode.OK]
+    statuses = Counter(answer.status for answer in answers)
+    total = max(1, len(answers))
     refused = statuses.pop(grpc.StatusCode.RESOURCE_EXHAUSTED, 0)
     expired = statuses.pop(grpc.StatusCode.DEADLINE_EXCEEDED, 0)
     statuses.pop(grpc.StatusCode.OK, 0)
@@ -94,10 +94,20 @@ def summarize(share: float, offered: float, answers: Sequence[Answer], warm_up: 
     return Point(share, offered, len(good) / seconds, p50, p99, refused / total, expired / total, other)
 
 
-def _point(call: Call, capacity: float, share: float, options: argparse.Namespace) -> Point:
-    rate, warm_up = share * capacity, 2 * options.deadline
-    times = poisson(rate, warm_up + options.seconds, options.seed)
-    return summarize(share, rate, drive(call, times, options.deadline), warm_up, options.seconds)
+def _knee(call: Call, capacity: float, options: argparse.Namespace) -> list[Point]:
+    answers: dict[float, list[Answer]] = {share: [] for share in SHARES}
+    for number in range(options.rounds):
+        for share in SHARES:
+            answers[share] += _answers(call, share * capacity, options, options.seed + number)
+    seconds = options.rounds * options.seconds
+    return [summarize(share, share * capacity, found, seconds) for share, found in answers.items()]
+
+
+def _answers(call: Call, rate: float, options: argparse.Namespace, seed: int) -> list[Answer]:
+    """Without those to the calls of the first two deadlines, while lines fill."""
+    warm_up = 2 * options.deadline
+    times = poisson(rate, warm_up + options.seconds, seed)
+    return [answer for answer in drive(call, times, options.deadline) if answer.due >= warm_up]
 
 
 @contextmanager

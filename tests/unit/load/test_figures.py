@@ -20,21 +20,20 @@ def test_arrivals_are_those_of_the_seed_in_order_and_of_about_the_rate():
 
 
 def test_a_point_counts_answers_in_time_and_names_the_rest():
-    answers = [Answer(0.5, 0.6, OK)]  # of the warm-up
-    answers += [Answer(1 + i / 10, 1.2 + i / 10, OK) for i in range(6)]
+    answers = [Answer(1 + i / 10, 1.2 + i / 10, OK) for i in range(6)]
     answers += [
         Answer(2, 3, LATE),
         Answer(2, 2.01, FULL),
         Answer(2, 2.01, FULL),
         Answer(2, 2, grpc.StatusCode.INTERNAL),
     ]
-    point = summarize(1.0, 10.0, answers, warm_up=1, seconds=2)
+    point = summarize(1.0, 10.0, answers, seconds=2)
     assert point.goodput == 3 and point.p50 == pytest.approx(0.2)
     assert (point.refused, point.expired, point.other) == (0.2, 0.1, 0.1)
 
 
 def test_goodput_at_twice_the_capacity_is_a_share_of_the_peak():
-    points = [summarize(share, 0, [Answer(0, 1, OK)] * count, 0, 1) for share, count in ((1.0, 8), (1.5, 10), (2.0, 9))]
+    points = [summarize(share, 0, [Answer(0, 1, OK)] * count, 1) for share, count in ((1.0, 8), (1.5, 10), (2.0, 9))]
     assert at_twice(points) == 0.9
 
 
