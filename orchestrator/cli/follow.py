@@ -82,5 +82,6 @@ def tell_end(job: Job) -> None:
     colour = "yellow" if failed or job.state == CANCELLED else "green"
     word = "cancelled" if job.state == CANCELLED else "done"
     seconds = max(job.finished - job.created, 0.0)
-    rest = f" · [red]{failed} failed[/]" if failed else ""
+    why = f" (why: steerscope results {job.id})" if job.kind == "explain" else ""
+    rest = f" · [red]{failed} failed[/]{why}" if failed else ""
     err.print(f"[{colour}]{word}[/] job {job.id} · {ended_items(job)} of {job.items_total} in {seconds:.1f} s{rest}")

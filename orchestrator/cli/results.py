@@ -1,5 +1,7 @@
 """`steerscope results`: the explanations and scores of a job, as a table or a file."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from orchestrator.cli.console import check_output, err, out, shown
 from protos.v1.results_pb2 import FeatureResult, VariantResult
 
 EXAMPLE = "steerscope results 3f2a9c -o results.parquet"
+_NAMED = 8  # features of a reason
 
 
 def results(
@@ -30,6 +33,8 @@ def results(
         found = list(client.results(job, features=feature or (), variants=variant or ()))
     if output is None:
         out.print(results_table(found))
+        for line in failures(found):
+            err.print(line, highlight=False)
         return
     from orchestrator.analysis.frame import to_frame  # pandas: only where it is needed
     from orchestrator.analysis.writers.files import write_frame
@@ -53,6 +58,21 @@ def results_table(found: list[FeatureResult]) -> Table:
     for result, variant in rows:
         table.add_row(_target(result), variant.variant, _said(variant), *(_figure(variant, name) for name in scores))
     return table
+
+
+def failures(found: Iterable[FeatureResult]) -> list[str]:
+    """A line per reason for which features have no results, with the features; the most frequent reason first."""
+    without: defaultdict[str, list[str]] = defaultdict(list)
+    for result in found:
+        if result.outcome not in ("", "ok") and not result.variants:
+            without[f"[red]{result.outcome}[/] {shown(result.reason)}"].append(_target(result))
+    ordered = sorted(without.items(), key=lambda item: -len(item[1]))
+    return [f"{len(features)} {reason} [dim](features {_some(features)})[/]" for reason, features in ordered]
+
+
+def _some(features: list[str]) -> str:
+    more = len(features) - _NAMED
+    return ", ".join(features[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _target(result: FeatureResult) -> str:

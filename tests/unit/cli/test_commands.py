@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from orchestrator.cli import up as up_module
 from orchestrator.cli.console import CommandError
 from orchestrator.cli.main import app
-from orchestrator.cli.results import results_table
+from orchestrator.cli.results import failures, results_table
 from orchestrator.local.stack import Addresses
+from protos.v1.results_pb2 import FeatureResult
 from tests.unit.analysis.examples import feature_result
 
 COMMANDS = (
@@ -71,3 +72,13 @@ def test_addresses_are_found_again_until_forgotten(tmp_path):
     assert Addresses.read(tmp_path) == written
     Addresses.forget(tmp_path)
     assert Addresses.read(tmp_path) is None
+
+
+def test_features_without_results_are_told_by_reason():
+    gone = [FeatureResult(feature=n, outcome="failed", reason="images '/a[b]': no such folder") for n in range(10)]
+    late = FeatureResult(feature=99, outcome="failed", reason="out of memory")
+    first, second = failures([feature_result(5), late, *gone])
+    assert first.startswith("10 [red]failed[/] images '/a\\[b]': no such folder")
+    assert "(features 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)" in first
+    assert second == "1 [red]failed[/] out of memory [dim](features 99)[/]"
+    assert failures([feature_result(5)]) == []
