@@ -1,6 +1,7 @@
 """What several jobs have in common: the figures of every method in every job, over the features that all jobs have."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ from orchestrator.analysis.studies import style
 from orchestrator.analysis.studies.material import Material, Run
 from orchestrator.analysis.studies.study import MissingInputError
 from orchestrator.analysis.studies.words import AXES, PANELS
+
+Aspect = Callable[[Run], object]  # in which jobs may differ
+_TICK_WIDTH, _TICK_LINES = 13, 2  # letters of a line
 
 
 def table(material: Material, runs: Sequence[Run]) -> pd.DataFrame:
@@ -41,12 +45,23 @@ def table(material: Material, runs: Sequence[Run]) -> pd.DataFrame:
     return data
 
 
-def different(material: Material, of: dict[str, object], what: str, remedy: str) -> list[Run]:
-    """The runs if at least two differ in `of[job]` and none is unknown (None or empty). Raises MissingInputError."""
-    known = [run for run in material.runs if of[run.job]]
-    if len({of[run.job] for run in known}) < 2:
-        raise MissingInputError(f"The jobs given do not differ in {what}.", remedy)
-    return known
+def explainer_of(run: Run) -> str | None:
+    """The version of the language model that explained."""
+    return run.models.get("vlm.explain")
+
+
+def compared(material: Material, of: Aspect, other: Aspect, what: str, remedy: str) -> tuple[list[Run], bool]:
+    """The runs to compare by `of`, and whether they are alike in `other`.
+
+    Runs that differ from the first in `other` are left out, if two that differ in `of` remain; runs of which `of` is
+    unknown (None) always are. Raises MissingInputError if no two differ in `of`.
+    """
+    known = [run for run in material.runs if of(run)]
+    alike = [run for run in known if other(run) == other(known[0])]
+    for chosen in (alike, known):
+        if len({of(run) for run in chosen}) > 1:
+            return chosen, len({other(run) for run in chosen}) == 1
+    raise MissingInputError(f"The jobs given do not differ in {what}.", remedy)
 
 
 @style.styled
@@ -58,13 +73,19 @@ def draw(data: pd.DataFrame, x: Sequence[float], ticks: Sequence[str], title: st
     for axis, score in zip(drawn.subplots(1, len(scores), squeeze=False)[0], scores, strict=True):
         ends = _panel(axis, data[data["score"] == score], places)
         axis.set_title(AXES[score], fontsize=10, loc="left")
-        axis.set_xticks(list(x), [style.plain(tick, 18) for tick in ticks], rotation=20 if len(x) > 3 else 0)
+        axis.set_xticks(list(x), [_tick(tick) for tick in ticks], rotation=20 if len(x) > 3 else 0)
         axis.margins(x=0.12)
         style.clean(axis)
         if score == scores[-1]:
             style.label_ends(axis, ends, 2.5)
     drawn.supxlabel(title, fontsize=9)
     return drawn
+
+
+def _tick(name: str) -> str:
+    """In short lines, so that names beside one another do not overlap."""
+    lines = textwrap.wrap(name, _TICK_WIDTH, max_lines=_TICK_LINES, placeholder="…") or [name]
+    return "\n".join(style.plain(line, _TICK_WIDTH) for line in lines)
 
 
 def _panel(axis: Axes, part: pd.DataFrame, places: dict[str, float]) -> list[tuple[float, str, str]]:

@@ -194,6 +194,23 @@ def test_explain_sets_stand_by_size_and_must_share_a_test_set():
         explain_sets.make(material(frame, apart))
 
 
+def test_jobs_that_differ_from_the_first_in_something_else_are_left_out():
+    frame = pd.concat([world(40, job=job, seed=seed) for seed, job in enumerate(("base", "int4", "few"))])
+    runs = (
+        run("base", models={"vlm.explain": "a"}, explain_images=9000),
+        run("int4", models={"vlm.explain": "b"}, explain_images=9000),
+        run("few", models={"vlm.explain": "a"}, explain_images=300),
+    )
+    made = material(frame.reset_index(drop=True), runs)
+    for study, jobs in ((explainers, {"base", "int4"}), (explain_sets, {"base", "few"})):
+        found = study.make(made)
+        assert set(data_of(found)["job"]) == jobs
+        assert found.notes == ()
+    two = material(frame[frame["job"] != "base"].reset_index(drop=True), runs[1:])  # no other jobs to compare
+    assert "more than the explainer: the size of the explain set" in explainers.make(two).notes[0]
+    assert "more than the explain set: the explainer" in explain_sets.make(two).notes[0]
+
+
 def test_coverage_counts_every_row_once():
     frame = world()
     frame.loc[:9, "iou_outcome"] = "failed"

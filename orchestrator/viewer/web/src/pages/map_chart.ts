@@ -235,11 +235,12 @@ export class Chart {
     context.lineJoin = "round";
     const taken: [number, number, number, number][] = [];
     for (const { name, x, y } of bySize(map)) {
-      const sx = this.transform.applyX(this.acrossAt(x));
+      const middle = this.transform.applyX(this.acrossAt(x));
       const sy = this.transform.applyY(this.downAt(y)) - ABOVE;
       const told = name.length > 34 ? `${name.slice(0, 33)}…` : name;
       const half = context.measureText(told).width / 2 + NAME_GAP;
-      if (sx < half || sx > this.wide - half || sy < 12 || sy > this.high - 12) continue;
+      if (middle < 0 || middle > this.wide || sy < 12 || sy > this.high - 12 || 2 * half > this.wide) continue;
+      const sx = Math.min(Math.max(middle, half), this.wide - half); // at the edge it stands whole, beside its middle
       const box: [number, number, number, number] = [sx - half, sy - 11, sx + half, sy + 11];
       if (taken.some((one) => box[0] < one[2] && one[0] < box[2] && box[1] < one[3] && one[1] < box[3])) continue;
       taken.push(box);
