@@ -12,22 +12,26 @@ _SPECIAL = {
     "†": r"$^{\dagger}$", "–": "--", "—": "---", "−": "$-$", "≥": r"$\geq$", "≤": r"$\leq$", "α": r"$\alpha$",
     "×": r"$\times$", "±": r"$\pm$", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
+_PAGE, _GAP = 90, 2  # letters: of a line of text of 6.5 inches in 10 point, and between columns
 _KEPT = "-*,?!'"  # harmless alone: braces only break ligatures (`--`, `,,`, ?` and !`)
 
 
 def to_latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A `table` of strings: the first column left, the others right; needs \\usepackage{booktabs} and {textcomp}.
+    """A `table` of strings, words left and numbers right; needs \\usepackage{booktabs} and {textcomp}.
 
+    One that is wider than a page is made smaller until it fits, for which {graphicx} is needed.
     Characters that pdfLaTeX does not know (other scripts) stay as they are: LuaLaTeX or XeLaTeX sets them.
     """
     texts = [[escape(str(cell)) for cell in row] for row in table.itertuples(index=False, name=None)]
     words = (column == 0 or holds_words(table.iloc[:, column]) for column in range(table.shape[1]))
     aligned = "".join("l" if one else "r" for one in words)
+    before, after = ([r"\resizebox{\linewidth}{!}{%"], ["}"]) if _width(table) > _PAGE else ([], [])
     lines = [
         r"\begin{table}[t]",
         r"\centering",
         rf"\caption{{{escape(caption)}}}",
         rf"\label{{tab:{label}}}",
+        *before,
         rf"\begin{{tabular}}{{{aligned}}}",
         r"\toprule",
         " & ".join(escape(str(name)) for name in table.columns) + r" \\",
@@ -35,9 +39,16 @@ def to_latex(table: pd.DataFrame, caption: str, label: str) -> str:
         *(" & ".join(row) + r" \\" for row in texts),
         r"\bottomrule",
         r"\end{tabular}",
+        *after,
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _width(table: pd.DataFrame) -> int:
+    """In letters: the longest of every column, and the space between two."""
+    columns = ([str(name), *table.iloc[:, place].astype(str)] for place, name in enumerate(table.columns))
+    return sum(max(map(len, column)) + _GAP for column in columns)
 
 
 def escape(text: str) -> str:

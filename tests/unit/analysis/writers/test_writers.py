@@ -65,6 +65,16 @@ def test_latex_table_is_booktabs():
     ]  # fmt: skip
 
 
+def test_a_latex_table_wider_than_a_page_is_made_smaller():
+    narrow = pd.DataFrame({"a": ["x" * 30], "b": ["1"]})
+    wide = narrow.assign(c=["y" * 80])
+    assert r"\resizebox" not in latex.to_latex(narrow, "c", "l")
+    lines = latex.to_latex(wide, "c", "l").splitlines()
+    at = lines.index(r"\resizebox{\linewidth}{!}{%")
+    assert lines[at + 1] == r"\begin{tabular}{lrl}"
+    assert lines[-3:] == [r"\end{tabular}", "}", r"\end{table}"]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_is_one_row_without_markup(text):
     table = markdown.to_markdown(pd.DataFrame({"text": [text], "n": ["1"]}), "caption")
