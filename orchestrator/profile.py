@@ -45,7 +45,10 @@ class ProfileSection(BaseSettings):
 
 @lru_cache(maxsize=_KEPT)
 def _resolved(kind: type[Section], section: str, environment: tuple[tuple[str, str], ...]) -> Section:
-    """Kept, as every Submit asks for the same ones, and this is a third of its work."""
+    """Kept, as every Submit asks for the same ones, and this is a third of its work.
+
+    `environment` is there to tell answers apart; pydantic reads it by itself.
+    """
     given = EnvSettingsSource(kind, env_nested_delimiter="__")()
     try:
         return kind(**merged(json.loads(section), given))

@@ -49,7 +49,7 @@ class ApiServer:
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(1, "health")
         )
-        calls = settings.api_threads  # more are RESOURCE_EXHAUSTED: what waits for a thread only ages
+        calls = settings.api_threads  # of a connection: what waits for a thread only ages
         self._server = grpc.server(
             ThreadPoolExecutor(settings.api_threads, "call"),
             interceptors=_interceptors(settings),
@@ -59,7 +59,7 @@ class ApiServer:
                 age_seconds=settings.api_max_connection_age_seconds,
                 grace_seconds=settings.api_max_connection_age_grace_seconds,
             ),
-            maximum_concurrent_rpcs=calls,
+            maximum_concurrent_rpcs=2 * calls,  # so that one caller's overload leaves room for others and health checks
         )
         self._server.add_generic_rpc_handlers((handler(self._servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

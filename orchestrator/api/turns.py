@@ -54,7 +54,7 @@ class Turns:
         """
         if time_left is not None:
             time_left = min(time_left, threading.TIMEOUT_MAX)
-        until = None if time_left is None else time.monotonic() + time_left
+        until = math.inf if time_left is None else time.monotonic() + time_left
         line = self._queue_up(method, time_left)
         try:
             taken = line.places.acquire(timeout=time_left)
@@ -94,9 +94,12 @@ class Turns:
             with self._lock:
                 line.mean.observe(time.monotonic() - started)
 
-    def _check_rest(self, method: str, line: _Line, until: float | None) -> None:
+    def _check_rest(self, method: str, line: _Line, until: float) -> None:
+        left = until - time.monotonic()
         with self._lock:
-            left = math.inf if until is None else until - time.monotonic()
             # the last one in line works in any case, for the same reason as the first
             if line.waiting and left < line.mean.value:
-                raise BusyError(f"{method}: {left:.2g} s are left after the line, and it takes {line.mean.value:.2g} s")
+                raise BusyError(
+                    f"{method}: {left:.2g} s are left after the line, and it takes {line.mean.value:.2g} s; try again "
+                    "later, or with more time"
+                )

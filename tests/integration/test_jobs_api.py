@@ -1,5 +1,6 @@
 """The Jobs API over real gRPC and a real Redis, with a backend that computes nothing."""
 
+import threading
 import time
 import urllib.request
 import uuid
@@ -11,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 
+from orchestrator.api.backend import Planned
 from orchestrator.api.server import ApiServer
 from orchestrator.client import (
     ConflictError,
@@ -24,6 +26,7 @@ from orchestrator.jobs.overview import WorkerSign, beat
 from orchestrator.local.ports import free_ports
 from orchestrator.search.embeddings import ApiEmbedder
 from protos.v1 import jobs_pb2 as pb
+from protos.v1.jobs_pb2_grpc import JobsStub
 from tests.integration.jobs_api import Api, api, result_of
 from tests.redis import redis_server
 from tests.unit.pipeline import fakes
@@ -126,6 +129,29 @@ def test_streams_leave_threads_for_other_calls(api: Api):
     assert api.client.get(job).id == job
     for one in watching:
         one.close()  # type: ignore[attr-defined]
+
+
+def test_a_caller_that_fills_all_threads_leaves_room_for_health_checks(api: Api, monkeypatch: pytest.MonkeyPatch):
+    go, plan = threading.Event(), api.backend.plan
+
+    def planned(request: pb.SubmitRequest) -> Planned:
+        assert go.wait(30)
+        return plan(request)
+
+    monkeypatch.setattr(api.backend, "plan", planned)
+    spec, line = pb.JobSpec(feature_ids=[1]), api.server._servicer.turns._lines["Submit"]
+    own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own, as of another process
+    with grpc.insecure_channel(api.address) as busy, grpc.insecure_channel(api.address, options=own) as other:
+        ask = JobsStub(busy).Submit.future
+        asked = [ask(pb.SubmitRequest(request_id=uuid.uuid4().hex, spec=spec), timeout=60) for _ in range(8)]
+        while line.waiting < 6:  # two of eight are at work
+            time.sleep(0.001)
+        checked = health_pb2_grpc.HealthStub(other).Check.future(health_pb2.HealthCheckRequest(), timeout=30)
+        with pytest.raises(grpc.FutureTimeoutError):
+            checked.result(timeout=0.2)
+        go.set()
+        assert checked.result().status == health_pb2.HealthCheckResponse.SERVING
+        assert all(one.result().id for one in asked)
 
 
 def test_health_and_reflection(api: Api):
